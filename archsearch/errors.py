@@ -1,0 +1,79 @@
+"""Every error archsearch raises on purpose, and the exit code each one means.
+
+::
+
+    ArchsearchError
+    ├── Refused              exit 2: nothing was trained
+    │   ├── SpaceError       the search space (file, line and column in the text)
+    │   ├── DataError        the data
+    │   ├── StoreError       the store or a record in it
+    │   ├── SearchConflict   the name is taken by a different search
+    │   ├── SearchNotFound   no such search in the store
+    │   └── TrackingError    the MLflow tracking server
+    ├── StorageFull          exit 75: the disk is full, what was written is safe
+    └── SearchLocked         exit 99: another process holds the search
+
+A training that fails is none of these: it is a recorded outcome (`archsearch.records.Status`).
+"""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the process tells its caller; part of the interface."""
+
+    FINISHED = 0
+    DEFECT = 1
+    REFUSED = 2
+    NO_GOOD_MODEL = 3
+    ALL_FAILED = 4
+    INTERRUPTED = 75
+    LOCKED = 99
+
+
+class ArchsearchError(Exception):
+    """Base of every error whose text is meant for the user; shown without a traceback."""
+
+    exit_code: ExitCode = ExitCode.DEFECT
+
+
+class Refused(ArchsearchError):
+    """The request can't be carried out as given; nothing was trained."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class SpaceError(Refused):
+    """The search space is not readable or not valid."""
+
+
+class DataError(Refused):
+    """The data can't be used."""
+
+
+class StoreError(Refused):
+    """The store, or a record in it, can't be read or written."""
+
+
+class SearchConflict(Refused):
+    """The search's name belongs to a search of something else."""
+
+
+class SearchNotFound(Refused):
+    """No search in the store answers to that name, id or path."""
+
+
+class TrackingError(Refused):
+    """The MLflow tracking server does not answer or refuses."""
+
+
+class StorageFull(ArchsearchError):
+    """The disk is full: the search stops with everything recorded so far intact."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+
+class SearchLocked(ArchsearchError):
+    """Another process is running this search."""
+
+    exit_code = ExitCode.LOCKED

@@ -1,0 +1,316 @@
+"""What a search leaves behind, as frozen values: recipes, epochs, trainings, trials, searches.
+
+Losses are mean cross-entropies per sample in nats, epochs count from 1, times are seconds.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archsearch.architecture import Architecture
+
+
+class Status(StrEnum):
+    """How a training, and with it its trial, stands."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    PRUNED = "pruned"
+    DIVERGED = "diverged"
+    OUT_OF_MEMORY = "out_of_memory"
+    FAILED = "failed"
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the training ended without a result to rank."""
+        return self in (Status.DIVERGED, Status.OUT_OF_MEMORY, Status.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How an architecture is trained.
+
+    Attributes
+    ----------
+    epochs : int
+        The planned number of epochs.
+    batch_size : int
+    optimizer : str
+        ``"adam"``, ``"sgd"`` or ``"rmsprop"``.
+    learning_rate : float
+    patience : int or None
+        Epochs without a lower validation loss before training stops early; None never stops early.
+    """
+
+    epochs: int
+    batch_size: int
+    optimizer: str
+    learning_rate: float
+    patience: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """The unit of work: one architecture, trained once per seed."""
+
+    trial: int
+    architecture: Architecture
+    recipe: Recipe
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRecord:
+    """What is measured at one epoch's end.
+
+    Attributes
+    ----------
+    epoch : int
+        Counted from 1.
+    train_loss : float
+        As Keras reports it: dropout on, penalties included, averaged while the weights change.
+    train_loss_eval : float
+        Inference mode, no penalties, on a fixed stratified part of the training data.
+    val_loss : float
+        Inference mode, no penalties, on the validation data.
+    val_loss_halves : tuple of two floats
+        The same on two fixed halves of the validation data.
+    accuracy : float
+        Inference mode, on the same part of the training data as `train_loss_eval`.
+    val_accuracy, precision, recall, auc : float
+        On the validation data; precision and recall are means over the classes, the area under the ROC
+        curve is the mean of one class against the rest. NaN where undefined.
+    learning_rate : float
+    seconds : float
+        Wall time of training and measuring this epoch.
+    ended_at : float
+        Seconds since 1970-01-01 UTC.
+    """
+
+    epoch: int
+    train_loss: float
+    train_loss_eval: float
+    val_loss: float
+    val_loss_halves: tuple[float, float]
+    accuracy: float
+    val_accuracy: float
+    precision: float
+    recall: float
+    auc: float
+    learning_rate: float
+    seconds: float
+    ended_at: float
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether every loss is a number."""
+        return all(map(math.isfinite, (self.train_loss, self.train_loss_eval, self.val_loss)))
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRun:
+    """One training of one architecture with one seed.
+
+    Attributes
+    ----------
+    seed : int
+    status : Status
+    epochs : tuple of EpochRecord
+    reason : str
+        Why it ended as it did, in words; empty for a training that ran to its planned end.
+    stopped_early : bool
+        Whether early stopping ended it before its planned epochs.
+    delivered_epoch : int or None
+        The epoch whose weights are delivered: that of the lowest validation loss. None before any.
+    val_loss_spread : float or None
+        Standard deviation over validation samples of their loss, at the delivered epoch.
+    probabilities : array of float32, shape (validation samples, classes), or None
+        Predicted at the delivered epoch.
+    model : str or None
+        Path of the ``.keras`` file, relative to the record's folder.
+    seconds : float
+        Wall time in the worker: building, tracing, training, measuring, saving.
+    environment : mapping
+        Device, Keras backend, ``jit_compile``, precision, threads.
+    """
+
+    seed: int
+    status: Status
+    epochs: tuple[EpochRecord, ...] = ()
+    reason: str = ""
+    stopped_early: bool = False
+    delivered_epoch: int | None = None
+    val_loss_spread: float | None = None
+    probabilities: NDArray[np.float32] | None = None
+    model: str | None = None
+    seconds: float = 0.0
+    environment: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def delivered(self) -> EpochRecord | None:
+        """The record of the delivered epoch."""
+        if self.delivered_epoch is None:
+            return None
+        return self.epochs[self.delivered_epoch - 1]
+
+
+@dataclass(frozen=True, slots=True)
+class TrialResult:
+    """One trial of a search: an architecture, its recipe, and its trainings.
+
+    Attributes
+    ----------
+    number : int
+        Counted from 0 over the whole search.
+    name : str or None
+        The name the space gives this architecture; None for a proposed one.
+    architecture : Architecture
+    recipe : Recipe
+    status : Status
+    runs : tuple of TrainingRun
+        One per seed.
+    parameters : int
+        Weights of the network.
+    score : float or None
+        What the optimiser was told (`archsearch.ranking.score`); lower is better.
+    verdict : str or None
+        As last judged; None while running.
+    """
+
+    number: int
+    name: str | None
+    architecture: Architecture
+    recipe: Recipe
+    status: Status
+    runs: tuple[TrainingRun, ...]
+    parameters: int
+    score: float | None = None
+    verdict: str | None = None
+
+    @property
+    def family(self) -> str:
+        """The family whose budget the trial counts towards."""
+        return self.architecture.family
+
+    @property
+    def label(self) -> str:
+        """The architecture in one line, after its name if it has one."""
+        notation = self.architecture.notation
+        return f"{self.name}: {notation}" if self.name else notation
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of all its trainings."""
+        return sum(run.seconds for run in self.runs)
+
+
+@dataclass(frozen=True, slots=True)
+class DataSummary:
+    """The data of a search, without the data.
+
+    Attributes
+    ----------
+    source : str
+    input_shape : tuple of int
+        One sample.
+    classes : tuple of str
+    n_train, n_val, n_test : int
+        Samples in each split.
+    n_train_eval : int
+        Samples of the training part on which `EpochRecord.train_loss_eval` is measured.
+    prior_entropy : float
+        Validation loss of always predicting the training data's class frequencies.
+    fingerprint : str
+        Of the samples, their labels and their split.
+    """
+
+    source: str
+    input_shape: tuple[int, ...]
+    classes: tuple[str, ...]
+    n_train: int
+    n_val: int
+    n_test: int
+    n_train_eval: int
+    prior_entropy: float
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A model to compare with that is no network.
+
+    Attributes
+    ----------
+    name : str
+        For example ``"class frequencies"`` or ``"linear model"``.
+    train_loss_eval, val_loss : float
+        On the same samples as `EpochRecord`'s.
+    val_accuracy : float
+    parameters : int
+    seconds : float
+        Wall time of fitting.
+    """
+
+    name: str
+    train_loss_eval: float
+    val_loss: float
+    val_accuracy: float
+    parameters: int
+    seconds: float
+
+    @property
+    def gap(self) -> float:
+        """Generalization gap: validation loss minus train loss in inference mode."""
+        return self.val_loss - self.train_loss_eval
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSnapshot:
+    """A whole search as its record has it at one moment.
+
+    Attributes
+    ----------
+    id : str
+        Unique in its store, for example ``"digits-1f0c2a9b"``.
+    name : str
+    created_at : float
+        Seconds since 1970-01-01 UTC.
+    status : str
+        ``"running"``, ``"finished"``, ``"hours_reached"``, ``"interrupted"`` or ``"all_failed"``.
+    total : int
+        Trials the search is to have.
+    space : mapping
+        The search space as plain values, defaults filled in.
+    space_text : str
+        The file as the user wrote it, or the same values written as YAML.
+    command : str
+        What repeats this search.
+    versions : mapping of str to str
+        Python and the packages that decide the result.
+    data : DataSummary
+    references : tuple of Reference
+        Class frequencies, then the linear model.
+    trials : tuple of TrialResult
+        In the order of their numbers.
+    wall_seconds : float
+        Over all sessions.
+    """
+
+    id: str
+    name: str
+    created_at: float
+    status: str
+    total: int
+    space: Mapping[str, Any]
+    space_text: str
+    command: str
+    versions: Mapping[str, str]
+    data: DataSummary
+    references: tuple[Reference, ...]
+    trials: tuple[TrialResult, ...]
+    wall_seconds: float
