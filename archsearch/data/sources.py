@@ -1,0 +1,84 @@
+"""The data a space can name: their shape, known without loading anything, and the samples themselves."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archsearch.data.splits import Split, split
+from archsearch.errors import DataError
+from archsearch.space.schema import Data
+
+
+@dataclass(frozen=True, slots=True)
+class DataShape:
+    """What a network must take and give.
+
+    Attributes
+    ----------
+    input_shape : tuple of int
+        One sample: ``(height, width, channels)``.
+    classes : tuple of str
+    """
+
+    input_shape: tuple[int, ...]
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """Samples, labels and their split.
+
+    Attributes
+    ----------
+    shape : DataShape
+    x : array of float32, shape (samples, *input_shape)
+        Scaled to [0, 1].
+    y : array of int64, shape (samples,)
+        Class indices.
+    split : Split
+    fingerprint : str
+        Of samples, labels and split.
+    """
+
+    shape: DataShape
+    x: NDArray[np.float32]
+    y: NDArray[np.int64]
+    split: Split
+    fingerprint: str
+
+
+DIGITS = DataShape(input_shape=(8, 8, 1), classes=tuple("0123456789"))
+
+
+def data_shape(data: Data) -> DataShape:
+    """The shape of `data`, without loading them."""
+    return {"digits": DIGITS}[data.source]
+
+
+def load(data: Data) -> Dataset:
+    """Load `data` and split them.
+
+    Raises
+    ------
+    DataError
+        If the splits asked for leave too few samples of a class.
+    """
+    x, y = {"digits": _digits}[data.source]()
+    try:
+        parts = split(y, data.validation, data.test, data.split_seed)
+    except ValueError as error:
+        raise DataError(f"data: {data.source} can't be split as asked: {error}") from None
+    digest = hashlib.sha256()
+    for array in (x, y, *parts):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return Dataset(data_shape(data), x, y, parts, digest.hexdigest()[:16])
+
+
+def _digits() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    images = digits.images[..., np.newaxis] / 16
+    return images.astype(np.float32), digits.target.astype(np.int64)

@@ -1,0 +1,78 @@
+"""A worker process: takes trainings from its pipe, sends what happens back.
+
+It starts as ``python -m archsearch.execution.worker FILE_DESCRIPTOR``, so that a search needs no ``__main__``
+guard in scripts and works in notebooks. It knows neither the sampler, nor the record, nor MLflow.
+"""
+
+import os
+import queue
+import sys
+import threading
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from archsearch.execution.executor import EpochEnded, RunEnded
+from archsearch.records import EpochRecord, Training
+from archsearch.space.schema import Data
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a worker must know before its first training."""
+
+    data: Data
+    models: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The worker has its libraries and data loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to `EpochEnded`."""
+
+    go_on: bool
+
+
+def main(descriptor: int) -> None:
+    """Serve trainings until the pipe closes."""
+    pipe = Connection(descriptor)
+    inbox: queue.SimpleQueue[Setup | Training | Answer] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(pipe, inbox), daemon=True).start()
+    setup = inbox.get()
+    assert isinstance(setup, Setup)
+
+    from archsearch.data import load
+    from archsearch.training import train
+
+    dataset = load(setup.data)
+    pipe.send(Ready())
+    while True:
+        training = inbox.get()
+        assert isinstance(training, Training)
+        for seed in training.seeds:
+
+            def ask(epoch: EpochRecord, trial: int = training.trial, seed: int = seed) -> bool:
+                pipe.send(EpochEnded(trial, seed, epoch))
+                answer = inbox.get()
+                assert isinstance(answer, Answer)
+                return answer.go_on
+
+            path = setup.models / f"trial-{training.trial}-seed-{seed}.keras"
+            pipe.send(RunEnded(training.trial, train(training, seed, dataset, ask, path)))
+
+
+def _listen(pipe: Connection, inbox: "queue.SimpleQueue[Setup | Training | Answer]") -> None:
+    """Pass messages on; leave at once when the driver is gone, even in the middle of an epoch."""
+    try:
+        while True:
+            inbox.put(pipe.recv())
+    except (EOFError, OSError):
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
