@@ -180,6 +180,8 @@ class TrialResult:
         What the optimiser was told (`archsearch.ranking.score`); lower is better.
     verdict : str or None
         As last judged; None while running.
+    params : mapping
+        What the sampler chose, by the parameter's name; empty for a named architecture.
     """
 
     number: int
@@ -191,6 +193,7 @@ class TrialResult:
     parameters: int
     score: float | None = None
     verdict: str | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def family(self) -> str:

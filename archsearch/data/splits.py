@@ -56,7 +56,5 @@ def split(labels: NDArray[np.int64], validation: float, test: float, seed: int) 
 def _stratified(indices: Indices, labels: Indices, size: float, seed: int) -> tuple[Indices, Indices]:
     from sklearn.model_selection import train_test_split
 
-    rest, part = train_test_split(
-        indices, test_size=round(size), random_state=seed, stratify=labels[indices]
-    )
+    rest, part = train_test_split(indices, test_size=round(size), random_state=seed, stratify=labels[indices])
     return np.sort(rest), np.sort(part)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from archsearch.errors import ArchsearchError, Refused
 from archsearch.execution.executor import Event, RunEnded
-from archsearch.execution.worker import Answer, Ready, Setup
+from archsearch.execution.messages import Answer, Ready, Setup
 from archsearch.records import Status, Training, TrainingRun
 from archsearch.space.schema import Data
 

@@ -8,33 +8,11 @@ import os
 import queue
 import sys
 import threading
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 from archsearch.execution.executor import EpochEnded, RunEnded
+from archsearch.execution.messages import Answer, Ready, Setup
 from archsearch.records import EpochRecord, Training
-from archsearch.space.schema import Data
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """What a worker must know before its first training."""
-
-    data: Data
-    models: Path
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """The worker has its libraries and data loaded."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The answer to `EpochEnded`."""
-
-    go_on: bool
 
 
 def main(descriptor: int) -> None:

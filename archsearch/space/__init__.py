@@ -1,7 +1,13 @@
 """Search spaces: the language users write, and the architectures it spans."""
 
 from archsearch.space.parameters import Suggest
-from archsearch.space.sample import RandomSuggest, named_recipe, sample_architecture, sample_recipe, sample_space
+from archsearch.space.sample import (
+    RandomSuggest,
+    named_recipe,
+    sample_architecture,
+    sample_recipe,
+    sample_space,
+)
 from archsearch.space.schema import SearchSpace, changed_words
 
 __all__ = [

@@ -47,7 +47,9 @@ def sample_architecture(
         return Architecture(family="dense", dense=_dense_stack(family, suggest, "dense"))
     head = _dense_stack(family.dense, suggest, "head") if family.dense else ()
     conv = _conv_stack(family, suggest, max_pooling_steps(input_shape))
-    return Architecture(family="cnn", conv=conv, bridge=choose(suggest, "cnn.bridge", family.bridge), dense=head)
+    return Architecture(
+        family="cnn", conv=conv, bridge=choose(suggest, "cnn.bridge", family.bridge), dense=head
+    )
 
 
 def sample_recipe(training: TrainingWords, suggest: Suggest) -> Recipe:
@@ -74,7 +76,9 @@ def named_recipe(training: TrainingWords) -> Recipe:
     )
 
 
-def sample_space(space: SearchSpace, input_shape: tuple[int, ...], count: int, seed: int) -> list[Architecture]:
+def sample_space(
+    space: SearchSpace, input_shape: tuple[int, ...], count: int, seed: int
+) -> list[Architecture]:
     """`count` random architectures of the space's families, in turn."""
     suggest = RandomSuggest(seed)
     families = list(space.families.named.values())

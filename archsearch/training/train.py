@@ -27,7 +27,9 @@ _OPTIMIZERS = {
 }
 
 
-def train(training: Training, seed: int, dataset: Dataset, on_epoch: OnEpoch, model_path: Path) -> TrainingRun:
+def train(
+    training: Training, seed: int, dataset: Dataset, on_epoch: OnEpoch, model_path: Path
+) -> TrainingRun:
     """Train, deliver the weights of the epoch with the lowest validation loss, save them.
 
     A failure of the training does not raise: it is the `Status` of the result.

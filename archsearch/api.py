@@ -1,0 +1,80 @@
+"""archsearch from Python."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from archsearch.commands.progress import progress
+from archsearch.commands.result import SearchResult
+from archsearch.commands.run import Options, run_search
+from archsearch.commands.spaces import read_space
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from archsearch.space import SearchSpace
+
+
+def run(
+    space: "SearchSpace | Mapping[str, Any] | str | PathLike[str]",
+    *,
+    trials: int | None = None,
+    hours: float | None = None,
+    store: "str | PathLike[str]" = "mlruns",
+    new: bool = False,
+    tracking_uri: str | None = None,
+    tracking: Literal["now", "later"] = "now",
+    reports: "str | PathLike[str]" = "reports",
+    quiet: bool = False,
+) -> SearchResult:
+    """Search a space and rank what was found, as ``archsearch run`` does.
+
+    Training happens in processes of its own: this works in notebooks and in scripts without a ``__main__``
+    guard. The same call again goes on where the last one stopped.
+
+    Parameters
+    ----------
+    space : SearchSpace, mapping, str or path
+        A space, its words as plain values, a YAML file's path, or the name of a bundled space.
+    trials : int, optional
+        The search's new total.
+    hours : float, optional
+        Stop after this long.
+    store : str or path
+        Folder of records, models and MLflow's database.
+    new : bool
+        Start another search even if this space has one.
+    tracking_uri : str, optional
+        MLflow's tracking server; else ``MLFLOW_TRACKING_URI``, else the store's own database.
+    tracking : str
+        ``"later"`` doesn't need MLflow until the search has ended.
+    reports : str or path
+        Folder of the HTML report.
+    quiet : bool
+        Show no progress.
+
+    Returns
+    -------
+    SearchResult
+        With the `ranking` as a pandas DataFrame.
+
+    Raises
+    ------
+    archsearch.errors.Refused
+        If the space, the data, the store or MLflow can't be used.
+    archsearch.errors.SearchLocked
+        If another process runs this search.
+    archsearch.errors.StorageFull
+        If the disk is full; what was recorded is safe.
+    """
+    options = Options(
+        trials=trials,
+        hours=hours,
+        store=Path(store),
+        new=new,
+        tracking_uri=tracking_uri,
+        tracking=tracking,
+        reports=Path(reports),
+    )
+    with progress(quiet=quiet) as notify:
+        return run_search(read_space(space), options, notify)

@@ -1,0 +1,218 @@
+"""The command line: words in, exit code out.
+
+Every command imports what it needs inside: ``--help`` loads none of it.
+"""
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from archsearch import __version__
+from archsearch.errors import ArchsearchError, ExitCode
+
+EXIT_CODES = """\b
+Exit codes:
+  0   finished, nothing to do, or a bound you set was reached (the status says which)
+  1   a defect of archsearch
+  2   refused before training: the space, the data, the store, or MLflow
+  3   only with --require-good: no model is good
+  4   every trial failed
+  75  interrupted by a signal or a full disk; everything is saved
+  99  another process holds this search
+"""
+
+
+class _Group(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ArchsearchError as error:
+            click.echo(f"archsearch: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("archsearch: interrupted; everything recorded is saved", err=True)
+            ctx.exit(ExitCode.INTERRUPTED)
+        except OSError as error:
+            # Files that the user named or the disk they lie on; a defect would be another kind.
+            full = error.errno == 28
+            click.echo(f"archsearch: {error.filename or ''}: {error.strerror}", err=True)
+            ctx.exit(ExitCode.INTERRUPTED if full else ExitCode.REFUSED)
+
+
+def _spaces(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[Any]:
+    from click.shell_completion import CompletionItem
+
+    from archsearch.resources import bundled_spaces
+
+    names = [CompletionItem(name) for name in bundled_spaces() if name.startswith(incomplete)]
+    return [*names, CompletionItem(incomplete, type="file")]
+
+
+def _searches(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    from archsearch.study.store import Store
+
+    store = Store(Path(ctx.params.get("store") or "mlruns"))
+    return [place.id for place in store.searches() if place.id.startswith(incomplete)]
+
+
+_store = click.option(
+    "--store", type=click.Path(path_type=Path, file_okay=False), default=Path("mlruns"), show_default=True,
+    help="Folder of records, models and MLflow's database.",
+)  # fmt: skip
+_tracking_uri = click.option(
+    "--tracking-uri", metavar="URI",
+    help="MLflow's tracking server or database  [default: $MLFLOW_TRACKING_URI, else the store's own].",
+)  # fmt: skip
+
+
+@click.group(cls=_Group, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="archsearch")
+def main() -> None:
+    """Search Keras architectures and learn why one is better.
+
+    \b
+    Examples:
+      archsearch run digits                 search a bundled space
+      archsearch run space.yaml --hours 2   search your own, at most two hours
+      archsearch check space.yaml           is it valid, what does it span?
+      archsearch report digits              write the report again
+      archsearch ui                         open MLflow on the store
+    """
+
+
+@main.command(epilog=EXIT_CODES)
+@click.argument("space", shell_complete=_spaces)
+@click.option(
+    "--trials", type=click.IntRange(min=1), help="The search's new total; extends a finished search."
+)
+@click.option(
+    "--hours",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Stop after this long; the same command goes on.",
+)
+@_store
+@click.option("--new", is_flag=True, help="Start another search even if this space has one.")
+@_tracking_uri
+@click.option(
+    "--tracking", type=click.Choice(["now", "later"]), default="now", show_default=True,
+    help="later: search without waiting for MLflow, mirror when the search has ended.",
+)  # fmt: skip
+@click.option("--require-good", is_flag=True, help="Exit with 3 if no model is good.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object as the last line of stdout.")
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+def run(
+    space: str,
+    trials: int | None,
+    hours: float | None,
+    store: Path,
+    new: bool,
+    tracking_uri: str | None,
+    tracking: Any,
+    require_good: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Search SPACE, a YAML file or the name of a bundled space, and rank what was found.
+
+    The same command again goes on where it stopped, whatever stopped it.
+
+    \b
+    Examples:
+      archsearch run digits
+      archsearch run space.yaml --trials 50       50 trials in all, those done before included
+      archsearch run space.yaml --json --quiet    for scripts
+    """
+    from archsearch.commands.progress import progress
+    from archsearch.commands.run import Options, run_search
+    from archsearch.commands.show import show, ui_command
+    from archsearch.commands.spaces import read_space
+
+    options = Options(
+        trials=trials,
+        hours=hours,
+        store=store,
+        new=new,
+        tracking_uri=tracking_uri,
+        tracking=tracking,
+        command=shlex.join(["archsearch", *sys.argv[1:]]),
+    )
+    parsed = read_space(space)
+    with progress(quiet=quiet) as notify:
+        result = run_search(parsed, options, notify)
+    for note in result.notes:
+        click.echo(f"archsearch: {note}", err=True)
+    if as_json:
+        click.echo(json.dumps(result.to_json(), ensure_ascii=False, allow_nan=False))
+    else:
+        show(result, ui_command(result, store, tracking_uri))
+    sys.exit(result.exit_code(require_good=require_good))
+
+
+@main.command()
+@click.argument("search", shell_complete=_searches)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The file  [default: reports/NAME.html].",
+)
+@_store
+def report(search: str, output: Path | None, store: Path) -> None:
+    """Write the HTML report of SEARCH: a name, an id, or a record's path.
+
+    \b
+    Examples:
+      archsearch report digits
+      archsearch report digits-1f0c2a9b --output today.html
+    """
+    from archsearch.commands.report import redraw
+    from archsearch.study.store import Store
+
+    click.echo(redraw(Store(store).find(search), output))
+
+
+@main.command("list")
+@_store
+def list_(store: Path) -> None:
+    """List the searches in a store: how far, and the best so far."""
+    from archsearch.commands.listing import show_searches
+    from archsearch.study.store import Store
+
+    faults = show_searches(Store(store))
+    for fault in faults:
+        click.echo(f"archsearch: {fault}", err=True)
+    sys.exit(ExitCode.REFUSED if faults else ExitCode.FINISHED)
+
+
+@main.command()
+@click.argument("space", shell_complete=_spaces)
+def check(space: str) -> None:
+    """Say whether SPACE is valid, what it spans, and show some of its architectures.
+
+    \b
+    Examples:
+      archsearch check digits
+      archsearch check space.yaml
+    """
+    from archsearch.commands.check import show_space
+    from archsearch.commands.spaces import read_space
+
+    show_space(read_space(space), space)
+
+
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
+@_store
+@_tracking_uri
+@click.argument("mlflow_options", nargs=-1, type=click.UNPROCESSED)
+def ui(port: int, store: Path, tracking_uri: str | None, mlflow_options: tuple[str, ...]) -> None:
+    """Open MLflow's own user interface on the store, on 127.0.0.1, until Ctrl-C.
+
+    Options that archsearch does not know go to `mlflow server`.
+    """
+    from archsearch.commands.ui import open_ui
+
+    sys.exit(open_ui(store, tracking_uri, port, mlflow_options))

@@ -1,0 +1,62 @@
+"""``archsearch check``: whether a space is valid, what it spans, and samples of it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from archsearch.architecture import Architecture
+from archsearch.commands.tables import console, print_table
+from archsearch.data import data_shape
+from archsearch.space import SearchSpace, sample_space
+from archsearch.space.parameters import Range, Words
+
+SAMPLES = 3
+
+
+def show_space(space: SearchSpace, origin: str) -> None:
+    """Print what `space` spans, and some of its architectures with their parameter counts."""
+    shape = data_shape(space.data)
+    out = console()
+    out.print(f"{origin}: a valid search space, {space.name!r}, search id {space.name}-{space.fingerprint}")
+    out.print()
+    size = "×".join(map(str, shape.input_shape))
+    out.print(f"data          {space.data.source}: {size}, {len(shape.classes)} classes")
+    for family, words in space.families.named.items():
+        out.print(f"{family:<13} {'; '.join(_words(words))}", soft_wrap=True)
+    if space.architectures:
+        out.print(f"architectures {len(space.architectures)} named")
+    for name in ("training", "search", "execution"):
+        out.print(f"{name:<13} {'; '.join(_words(getattr(space, name)))}", soft_wrap=True)
+    out.print(f"{'trials':<13} {space.trials}")
+    out.print()
+    samples = _architectures(space, shape.input_shape)
+    rows = [
+        [name, architecture.notation, str(architecture.parameters(shape.input_shape, len(shape.classes)))]
+        for name, architecture in samples
+    ]
+    print_table(("name", "architecture", ">parameters"), rows, flexible="architecture")
+
+
+def _architectures(space: SearchSpace, input_shape: tuple[int, ...]) -> list[tuple[str, Architecture]]:
+    """All that are named, or else three samples."""
+    if space.architectures:
+        return [(name, words.build()) for name, words in space.architectures.items()]
+    return [("sample", a) for a in sample_space(space, input_shape, SAMPLES, space.search.seed)]
+
+
+def _words(words: Words, prefix: str = "") -> Iterator[str]:
+    for name in type(words).model_fields:
+        value = getattr(words, name)
+        if isinstance(value, Words) and not isinstance(value, Range):
+            yield from _words(value, f"{prefix}{name}.")
+        elif value is not None:
+            yield f"{prefix}{name} {_value(value)}"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Range):
+        return f"{value.low:g} to {value.high:g}" + (" (log)" if value.log else "")
+    if isinstance(value, tuple):
+        return ", ".join(map(_value, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)

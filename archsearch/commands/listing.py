@@ -1,0 +1,51 @@
+"""``archsearch list``: the searches in a store."""
+
+import time
+from pathlib import Path
+
+from archsearch.commands.tables import console, print_table
+from archsearch.errors import StoreError
+from archsearch.records import Status
+from archsearch.study import Place, Record, Store
+
+COLUMNS = ("search", "status", ">trials", ">score", "verdict", "best architecture", "started")
+
+
+def show_searches(store: Store) -> list[str]:
+    """Print a row for each search; what could not be read is returned, a line each."""
+    rows, faults = [], []
+    for place in store.searches():
+        try:
+            rows.append(_row(place))
+        except StoreError as error:
+            faults.append(str(error))
+    if rows:
+        print_table(COLUMNS, sorted(rows, key=lambda row: row[-1]), flexible="best architecture")
+    elif not faults:
+        console().print(f"no searches in {_shown(store.path)}; start one: archsearch run digits")
+    return faults
+
+
+def _row(place: Place) -> list[str]:
+    with Record.open(place.record, read_only=True) as record:
+        header, total, sessions = record.header(), record.total(), record.sessions()
+        trials = record.trials(with_runs=False)[0]
+    status = sessions[-1].status if sessions else "interrupted"
+    if status == "running" and not place.is_held():
+        status = "interrupted"  # killed before it could say so
+    scored = [trial for trial in trials if trial.score is not None]
+    best = min(scored, key=lambda trial: trial.score or 0.0, default=None)
+    ended = sum(trial.status is not Status.RUNNING for trial in trials)
+    return [
+        header.id,
+        status,
+        f"{ended}/{total}",
+        f"{best.score:.4f}" if best else "",
+        best.verdict or "" if best else "",
+        best.label if best else "",
+        time.strftime("%Y-%m-%d %H:%M", time.localtime(header.created_at)),
+    ]
+
+
+def _shown(path: Path) -> str:
+    return f"store {path}" if path.is_dir() else f"store {path} (which does not exist)"

@@ -1,0 +1,180 @@
+"""What a person sees while a search runs: live bars on a terminal, plain lines elsewhere."""
+
+import math
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from archsearch.records import EpochRecord, Status, TrialResult
+from archsearch.study import EpochMeasured, Notify, SearchEvent, SearchStarted, TrialEnded, TrialStarted
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+@dataclass(slots=True)
+class Tally:
+    """How far a search is: counts, best so far, time left."""
+
+    total: int
+    ended: int = 0
+    ended_here: int = 0
+    best: TrialResult | None = None
+    started_at: float = field(default_factory=time.monotonic)
+
+    @classmethod
+    def at_start(cls, event: SearchStarted) -> "Tally":
+        """The tally of a search that is taken up."""
+        tally = cls(event.total, ended=len(event.ended))
+        for trial in event.ended:
+            tally.consider(trial)
+        return tally
+
+    def add(self, trial: TrialResult) -> None:
+        """Count a trial that has just ended."""
+        self.ended += 1
+        self.ended_here += 1
+        self.consider(trial)
+
+    def consider(self, trial: TrialResult) -> None:
+        """Keep `trial` if its score is the best so far."""
+        if trial.score is not None and (self.best is None or trial.score < (self.best.score or math.inf)):
+            self.best = trial
+
+    @property
+    def best_text(self) -> str:
+        """The best so far in words."""
+        if self.best is None:
+            return "none yet"
+        return f"{self.best.score:.4f} {self.best.verdict} (trial {self.best.number})"
+
+    @property
+    def left_text(self) -> str:
+        """The time left, from the pace so far."""
+        if not self.ended_here:
+            return "time left: not known yet"
+        pace = (time.monotonic() - self.started_at) / self.ended_here
+        return f"about {duration(pace * max(0, self.total - self.ended))} left"
+
+
+def duration(seconds: float) -> str:
+    """A duration for people: ``42 s``, ``3 min 20 s``, ``2 h 05 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+@contextmanager
+def progress(*, quiet: bool) -> Iterator[Notify]:
+    """A `Notify` that shows progress on stderr, or nothing if `quiet`."""
+    if quiet:
+        yield lambda _: None
+    elif sys.stderr.isatty():
+        with _Live() as live:
+            yield live
+    else:
+        yield _Lines()
+
+
+class _Lines:
+    """Plain lines on stderr: one as each trial ends, and one every ten seconds in between."""
+
+    def __init__(self) -> None:
+        self._tally = Tally(0)
+        self._last_line = 0.0
+
+    def __call__(self, event: SearchEvent) -> None:
+        match event:
+            case SearchStarted():
+                self._tally = Tally.at_start(event)
+                self._say(f"{self._tally.ended} of {event.total} trials done; starting the workers")
+            case TrialEnded(trial):
+                self._tally.add(trial)
+                self._say(
+                    f"[{self._tally.ended}/{self._tally.total}] trial {trial.number} {trial.label}: "
+                    f"{_ending(trial)}; best {self._tally.best_text}; {self._tally.left_text}"
+                )
+            case EpochMeasured(trial, epoch) if self._is_quiet_for_long():
+                progress = f"epoch {epoch.epoch}/{trial.recipe.epochs}, {_losses(epoch)}"
+                self._say(f"trial {trial.number} {trial.label}: {progress}")
+
+    def _is_quiet_for_long(self) -> bool:
+        return time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES
+
+    def _say(self, line: str) -> None:
+        self._last_line = time.monotonic()
+        print(line, file=sys.stderr, flush=True)
+
+
+class _Live:
+    """Bars on a terminal: one for the search, one for each training."""
+
+    def __init__(self) -> None:
+        self._tally = Tally(0)
+        self._console = Console(stderr=True)
+        self._bars = Progress(
+            TextColumn("{task.fields[title]}", markup=False),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[count]}", markup=False),
+            TextColumn("{task.fields[text]}", markup=False),
+            console=self._console,
+        )
+        self._trainings: dict[int, TaskID] = {}
+        self._search: TaskID | None = None
+
+    def __enter__(self) -> "_Live":
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def __call__(self, event: SearchEvent) -> None:
+        match event:
+            case SearchStarted():
+                self._tally = Tally.at_start(event)
+                self._search = self._bars.add_task("", total=event.total, title="search", count="", text="")
+            case TrialStarted(trial):
+                self._trainings[trial.number] = self._bars.add_task(
+                    "", total=trial.recipe.epochs, title=f"trial {trial.number}", count="", text=trial.label
+                )
+            case EpochMeasured(trial, epoch):
+                self._bars.update(
+                    self._trainings[trial.number],
+                    completed=epoch.epoch,
+                    count=f"epoch {epoch.epoch}/{trial.recipe.epochs}",
+                    text=f"{_losses(epoch)}  {trial.label}",
+                )
+            case TrialEnded(trial):
+                self._bars.remove_task(self._trainings.pop(trial.number))
+                self._tally.add(trial)
+                self._console.print(f"trial {trial.number:>3}  {_ending(trial)}  {trial.label}", markup=False)
+        if self._search is not None:
+            self._bars.update(
+                self._search,
+                completed=self._tally.ended,
+                count=f"{self._tally.ended}/{self._tally.total} trials",
+                text=f"best {self._tally.best_text}, {self._tally.left_text}",
+            )
+
+
+def _losses(epoch: EpochRecord) -> str:
+    return f"train {epoch.train_loss_eval:.4f} val {epoch.val_loss:.4f}"
+
+
+def _ending(trial: TrialResult) -> str:
+    took = duration(trial.seconds)
+    delivered = trial.runs[0].delivered
+    if trial.status is Status.PRUNED:
+        return f"pruned after {len(trial.runs[0].epochs)} epochs ({took})"
+    if trial.status.is_failure or delivered is None:
+        return f"{trial.status}: {trial.runs[0].reason} ({took})"
+    gap = delivered.val_loss - delivered.train_loss_eval
+    return f"{trial.verdict}, val loss {delivered.val_loss:.4f}, gap {gap:.4f} ({took})"

@@ -1,0 +1,27 @@
+"""``archsearch report``: the HTML report of a search, from its record alone."""
+
+from pathlib import Path
+
+from archsearch.commands.result import judge
+from archsearch.report import write_report
+from archsearch.study import Place, Record
+
+
+def redraw(place: Place, output: Path | None) -> Path:
+    """Judge and rank a search as its record stands, and write its report.
+
+    Parameters
+    ----------
+    place : Place
+    output : Path or None
+        None writes ``reports/NAME.html``.
+
+    Returns
+    -------
+    Path
+        Of the report.
+    """
+    with Record.open(place.record, read_only=True) as record:
+        judged = judge(record.snapshot())
+    path = output or Path("reports") / f"{judged.snapshot.name}.html"
+    return write_report(judged.snapshot, judged.diagnoses, judged.ranked, path)

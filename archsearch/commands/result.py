@@ -1,0 +1,145 @@
+"""What a run of a search gives back: to Python as a value, to scripts as JSON, to schedulers as exit code."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archsearch.diagnosis import Diagnosis, Verdict, diagnose_trials
+from archsearch.errors import ExitCode
+from archsearch.ranking import Ranked, rank, table, why_first
+from archsearch.records import Reference, SearchSnapshot, Status
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NOTHING_TO_DO = "nothing_to_do"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A search with its trials judged and ranked."""
+
+    snapshot: SearchSnapshot
+    diagnoses: dict[int, Diagnosis]
+    ranked: tuple[Ranked, ...]
+
+
+def judge(snapshot: SearchSnapshot) -> Judged:
+    """Judge and rank the trials of a search."""
+    linear = linear_reference(snapshot)
+    diagnoses = diagnose_trials(snapshot.trials, snapshot.data, linear)
+    return Judged(snapshot, diagnoses, rank(snapshot.trials, diagnoses))
+
+
+def linear_reference(snapshot: SearchSnapshot) -> Reference | None:
+    """The linear model among a search's references."""
+    return next((r for r in snapshot.references if r.name == "linear model"), None)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """A search after a run of it.
+
+    Attributes
+    ----------
+    judged : Judged
+    status : str
+        ``"finished"``, ``"nothing_to_do"``, ``"hours_reached"``, ``"interrupted"`` or ``"all_failed"``.
+    report : Path or None
+        The HTML report; None where the run was interrupted.
+    models : Path
+        Folder of the delivered models.
+    tracking_uri : str
+    experiment_id : str or None
+        In MLflow; None where the search has not been mirrored.
+    notes : tuple of str
+        What the user should know besides.
+    """
+
+    judged: Judged
+    status: str
+    report: Path | None
+    models: Path
+    tracking_uri: str
+    experiment_id: str | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def search(self) -> str:
+        """The search's id."""
+        return self.judged.snapshot.id
+
+    @property
+    def ranking(self) -> "pd.DataFrame":
+        """One row per completed trial, the best first."""
+        return table(self.judged.ranked)
+
+    @property
+    def best_model(self) -> Path | None:
+        """The ``.keras`` file of the first in the ranking."""
+        if not self.judged.ranked:
+            return None
+        model = self.judged.ranked[0].trial.runs[0].model
+        return self.models / model if model else None
+
+    @property
+    def why(self) -> str:
+        """Why the first of the ranking is first."""
+        snapshot = self.judged.snapshot
+        return why_first(self.judged.ranked, snapshot.references, snapshot.data)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Trials completed, pruned and failed."""
+        statuses = [trial.status for trial in self.judged.snapshot.trials]
+        return {
+            "completed": statuses.count(Status.COMPLETED),
+            "pruned": statuses.count(Status.PRUNED),
+            "failed": sum(status.is_failure for status in statuses),
+        }
+
+    def exit_code(self, *, require_good: bool = False) -> ExitCode:
+        """What the process tells its caller."""
+        if self.status == "interrupted":
+            return ExitCode.INTERRUPTED
+        if self.status == "all_failed":
+            return ExitCode.ALL_FAILED
+        is_good = any(ranked.diagnosis.verdict == Verdict.GOOD for ranked in self.judged.ranked)
+        return ExitCode.NO_GOOD_MODEL if require_good and not is_good else ExitCode.FINISHED
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that ``--json`` prints."""
+        return {
+            "search": self.search,
+            "status": self.status,
+            "trials": self.counts,
+            "best": self._best(),
+            "ranking": [
+                {
+                    "rank": ranked.rank,
+                    "trial": ranked.trial.number,
+                    "architecture": ranked.trial.label,
+                    "verdict": str(ranked.diagnosis.verdict),
+                    "score": ranked.score,
+                    "reason": ranked.reason,
+                }
+                for ranked in self.judged.ranked
+            ],
+            "report": str(self.report) if self.report else None,
+            "tracking_uri": self.tracking_uri,
+            "experiment_id": self.experiment_id,
+        }
+
+    def _best(self) -> dict[str, Any] | None:
+        if not self.judged.ranked:
+            return None
+        first = self.judged.ranked[0]
+        return {
+            "trial": first.trial.number,
+            "architecture": first.trial.label,
+            "verdict": str(first.diagnosis.verdict),
+            "val_loss": first.val_loss,
+            "gap": first.gap,
+            "parameters": first.trial.parameters,
+            "model": str(self.best_model) if self.best_model else None,
+        }

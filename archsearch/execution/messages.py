@@ -1,0 +1,26 @@
+"""What the driver and a worker process say to each other, besides trainings and events."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from archsearch.space.schema import Data
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a worker must know before its first training."""
+
+    data: Data
+    models: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The worker has its libraries and data loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to `EpochEnded`."""
+
+    go_on: bool

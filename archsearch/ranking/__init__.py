@@ -1,0 +1,23 @@
+"""The order of a search's trials, and why it is so."""
+
+from archsearch.ranking.first import why_first
+from archsearch.ranking.order import TIERS, Ranked, delivered_epoch, rank, tier
+from archsearch.ranking.reasons import deciding, indistinguishable, score_noise
+from archsearch.ranking.score import score, trial_score
+from archsearch.ranking.table import COLUMNS, table
+
+__all__ = [
+    "COLUMNS",
+    "TIERS",
+    "Ranked",
+    "deciding",
+    "delivered_epoch",
+    "indistinguishable",
+    "rank",
+    "score",
+    "score_noise",
+    "table",
+    "tier",
+    "trial_score",
+    "why_first",
+]

@@ -1,0 +1,76 @@
+"""Why the first is first, in a few sentences for a terminal."""
+
+import math
+from collections.abc import Sequence
+
+from archsearch.diagnosis import Verdict
+from archsearch.ranking.order import Ranked, tier
+from archsearch.ranking.reasons import WORDS, deciding, indistinguishable, score_noise
+from archsearch.records import DataSummary, Reference
+
+
+def why_first(ranking: Sequence[Ranked], references: Sequence[Reference], data: DataSummary) -> str:
+    """Say what speaks for the first trial, and how much of its lead is noise.
+
+    Parameters
+    ----------
+    ranking : sequence of Ranked
+        Best first.
+    references : sequence of Reference
+        Class frequencies, linear model.
+    data : DataSummary
+
+    Returns
+    -------
+    str
+        Two to four sentences, without a line break.
+    """
+    if not ranking:
+        return "No trial was completed with a finite score. There is nothing to rank."
+    sentences = [_verdict(ranking[0]), _lead(ranking, data), _compared(ranking[0], references)]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _verdict(first: Ranked) -> str:
+    message = deciding(first.diagnosis).message
+    verdict, delivered = WORDS[first.diagnosis.verdict], WORDS[first.diagnosis.delivered]
+    if first.diagnosis.verdict is Verdict.GOOD:
+        return f"Trial {first.trial.number} is first with the verdict good: {message}"
+    weights = f", its delivered weights {delivered}" if delivered != verdict else ""
+    best = f"trial {first.trial.number} is the best of them, its run {verdict}{weights}"
+    return f"No run is good; {best}: {message}"
+
+
+def _lead(ranking: Sequence[Ranked], data: DataSummary) -> str:
+    if len(ranking) == 1:
+        return "It is the only trial ranked."
+    first, second = ranking[0], ranking[1]
+    if tier(first.diagnosis) != tier(second.diagnosis):
+        verdict = WORDS[second.diagnosis.verdict]
+        return f"The second, trial {second.trial.number}, is {verdict}, which counts before the score."
+    lead = f"Its score of {first.score:.4g} leads the second by {second.score - first.score:.2g}"
+    noise = score_noise(first, second)
+    if noise is None:
+        return f"{lead}; how much of that is chance is not known."
+    if not indistinguishable(first, second):
+        return f"{lead}, more than the noise of {noise:.2g} on {data.n_val} validation samples."
+    return (
+        f"{lead}, less than the noise of {noise:.2g} on {data.n_val} validation samples: "
+        f"ranks 1 to {_last_indistinguishable(ranking)} cannot be told apart by their scores."
+    )
+
+
+def _last_indistinguishable(ranking: Sequence[Ranked]) -> int:
+    """Last rank of the first one's tier before the first score that noise can't explain."""
+    first = ranking[0]
+    for each in ranking[1:]:
+        if tier(each.diagnosis) != tier(first.diagnosis) or not indistinguishable(first, each):
+            return each.rank - 1
+    return len(ranking)
+
+
+def _compared(first: Ranked, references: Sequence[Reference]) -> str:
+    known = [f"{each.val_loss:.3g} ({each.name})" for each in references if math.isfinite(each.val_loss)]
+    if not known:
+        return ""
+    return f"Its validation loss is {first.val_loss:.3g}, against {' and '.join(known)}."

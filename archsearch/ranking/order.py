@@ -1,0 +1,136 @@
+"""The order of trials: by tier of verdict, then by score, then by number."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from archsearch.diagnosis import Diagnosis, Verdict
+from archsearch.ranking.reasons import Candidate, reason
+from archsearch.ranking.score import trial_score
+from archsearch.records import EpochRecord, Status, TrainingRun, TrialResult
+
+TIERS: Mapping[Verdict, int] = {
+    Verdict.GOOD: 1,
+    Verdict.NOT_CONVERGED: 2,
+    Verdict.INCONCLUSIVE: 2,
+    Verdict.NOT_JUDGED: 2,
+    Verdict.OVERFIT: 3,
+    Verdict.UNDERFIT: 3,
+    Verdict.UNSTABLE: 3,
+    Verdict.DIVERGED: 4,
+    Verdict.NOT_LEARNING: 4,
+}
+"""Tier of a run's verdict: no fault, may be good, a fault in how it converged, no model at all."""
+
+GOOD_WEIGHTS_TIER = 2
+"""Tier of a run with a fault whose delivered weights are good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """One trial in its place.
+
+    Attributes
+    ----------
+    rank : int
+        Counted from 1.
+    trial : TrialResult
+    diagnosis : Diagnosis
+    score : float
+        What it is sorted by within its tier; lower is better.
+    val_loss : float
+        At the delivered epoch, mean over the runs.
+    gap : float
+        Generalization gap at the delivered epoch: validation loss minus train loss in inference mode, mean
+        over the runs. It does not count in the ranking: a small gap is what an underfit network has too.
+    val_accuracy : float
+        At the delivered epoch, mean over the runs.
+    reason : str
+        Why it has this rank, in plain words.
+    """
+
+    rank: int
+    trial: TrialResult
+    diagnosis: Diagnosis
+    score: float
+    val_loss: float
+    gap: float
+    val_accuracy: float
+    reason: str
+
+
+def tier(diagnosis: Diagnosis) -> int:
+    """Tier of a diagnosis, 1 (best) to 4.
+
+    ==== ===================================================================================
+    tier what it holds
+    ==== ===================================================================================
+    1    run good
+    2    run with a fault but delivered weights good; not converged; inconclusive
+    3    overfit, underfit, unstable
+    4    diverged, not learning
+    ==== ===================================================================================
+    """
+    of_run = TIERS[diagnosis.verdict]
+    if diagnosis.delivered is Verdict.GOOD:
+        return min(of_run, GOOD_WEIGHTS_TIER)
+    return of_run
+
+
+def rank(trials: Sequence[TrialResult], diagnoses: Mapping[int, Diagnosis]) -> tuple[Ranked, ...]:
+    """Order the completed trials that have a finite score.
+
+    Parameters
+    ----------
+    trials : sequence of TrialResult
+        In any order: the result does not depend on it.
+    diagnoses : mapping of int to Diagnosis
+        By trial number.
+
+    Returns
+    -------
+    tuple of Ranked
+        Best first. The score that was stored with a trial is used where there is one.
+    """
+    candidates = sorted(
+        _candidates(trials, diagnoses), key=lambda each: (each.tier, each.score, each.trial.number)
+    )
+    return tuple(_placed(candidates, index) for index in range(len(candidates)))
+
+
+def _candidates(trials: Sequence[TrialResult], diagnoses: Mapping[int, Diagnosis]) -> list[Candidate]:
+    candidates = []
+    for trial in trials:
+        value = trial.score if trial.score is not None else trial_score(trial.runs)
+        if trial.status is Status.COMPLETED and value is not None and math.isfinite(value):
+            diagnosis = diagnoses[trial.number]
+            candidates.append(Candidate(trial, diagnosis, tier(diagnosis), value))
+    return candidates
+
+
+def _placed(candidates: Sequence[Candidate], index: int) -> Ranked:
+    candidate = candidates[index]
+    delivered = [delivered_epoch(run) for run in candidate.trial.runs]
+    known = [record for record in delivered if record is not None]
+    return Ranked(
+        rank=index + 1,
+        trial=candidate.trial,
+        diagnosis=candidate.diagnosis,
+        score=candidate.score,
+        val_loss=_mean([record.val_loss for record in known]),
+        gap=_mean([record.val_loss - record.train_loss_eval for record in known]),
+        val_accuracy=_mean([record.val_accuracy for record in known]),
+        reason=reason(candidates, index),
+    )
+
+
+def delivered_epoch(run: TrainingRun) -> EpochRecord | None:
+    """The delivered epoch, or that of the lowest validation loss where none is recorded."""
+    if run.delivered is not None:
+        return run.delivered
+    finite = [record for record in run.epochs if math.isfinite(record.val_loss)]
+    return min(finite, key=lambda record: record.val_loss, default=None)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else math.nan

@@ -1,0 +1,50 @@
+"""The ranking as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from archsearch.ranking.order import Ranked
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    "rank",
+    "trial",
+    "architecture",
+    "verdict",
+    "delivered",
+    "score",
+    "val_loss",
+    "gap",
+    "val_accuracy",
+    "parameters",
+    "seconds",
+    "reason",
+)
+
+
+def table(ranking: Sequence[Ranked]) -> pd.DataFrame:
+    """One row per ranked trial, in the columns `COLUMNS`; losses in nats, times in seconds."""
+    import pandas as pd  # loaded here: the order of trials needs no table
+
+    return pd.DataFrame([_row(each) for each in ranking], columns=list(COLUMNS))
+
+
+def _row(each: Ranked) -> dict[str, object]:
+    return {
+        "rank": each.rank,
+        "trial": each.trial.number,
+        "architecture": each.trial.label,
+        "verdict": each.diagnosis.verdict.value,
+        "delivered": each.diagnosis.delivered.value,
+        "score": each.score,
+        "val_loss": each.val_loss,
+        "gap": each.gap,
+        "val_accuracy": each.val_accuracy,
+        "parameters": each.trial.parameters,
+        "seconds": each.trial.seconds,
+        "reason": each.reason,
+    }

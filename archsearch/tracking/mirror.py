@@ -1,0 +1,314 @@
+"""A projection of a search's record into MLflow: the search is a run, each training a child run of it.
+
+It can be repeated at any time: an epoch logged twice (same value, step and time) is one epoch to MLflow, and
+runs that an earlier process left open are taken away and written anew.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from archsearch.errors import TrackingError
+from archsearch.records import EpochRecord, Recipe, SearchSnapshot, Status, TrainingRun, TrialResult
+from archsearch.tracking.server import Tracking, prepare_mlflow
+
+SEARCH_TAG = "archsearch.search"
+TRIAL_TAG = "archsearch.trial"
+
+# Limits of one call of MLflow's log_batch, and of a parameter's value.
+METRICS_PER_CALL = 1_000
+PARAM_LENGTH = 6_000
+
+_ENDS = {Status.COMPLETED: "FINISHED", Status.PRUNED: "KILLED"}
+
+
+@dataclass(slots=True)
+class _Child:
+    """A training's run in MLflow, and what of it is there."""
+
+    run_id: str
+    epochs: int = 0
+    is_closed: bool = False
+    verdict: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Artifacts:
+    """Files kept with the search's run."""
+
+    report: Path | None = None
+    model: Path | None = None
+
+
+@dataclass(slots=True)
+class Mirror:
+    """Mirrors one search into one MLflow tracking store.
+
+    Parameters
+    ----------
+    tracking : Tracking
+    search : SearchSnapshot
+        Its trials are not looked at: `push` takes them.
+    """
+
+    tracking: Tracking
+    search: SearchSnapshot
+    experiment_id: str = ""
+    run_id: str = ""
+    _client: Any = None
+    _children: dict[tuple[int, int], _Child] = field(default_factory=dict)
+
+    def open(self) -> None:
+        """Find or make the experiment and the search's run; find the children that are complete.
+
+        Raises
+        ------
+        TrackingError
+            If MLflow refuses.
+        """
+        prepare_mlflow()
+        from mlflow import MlflowClient
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._client = MlflowClient(self.tracking.uri)
+            self.experiment_id = self._experiment()
+            self.run_id = self._parent()
+            self._find_children()
+        except MlflowException as error:
+            raise TrackingError(f"MLflow at {self.tracking.uri}: {_first_line(error)}") from None
+        except Exception as error:
+            # Whatever the database's driver raises: there is no common base.
+            reason = f"{type(error).__name__}: {_first_line(error)}"
+            raise TrackingError(f"MLflow at {self.tracking.uri}: {reason}") from None
+
+    def push(self, trials: Iterable[TrialResult]) -> None:
+        """Bring trials into line: epochs not yet logged, ends, verdicts."""
+        for trial in trials:
+            for run in trial.runs:
+                if run.epochs or trial.status is not Status.RUNNING:
+                    self._push_run(trial, run)
+
+    def close(self, status: str, best: TrialResult | None, artifacts: Artifacts) -> None:
+        """End the search's run, and those of trainings that were interrupted."""
+        for child in self._children.values():
+            if not child.is_closed:
+                self._client.set_tag(child.run_id, "status", "interrupted")
+                self._client.set_terminated(child.run_id, "KILLED")
+        self._log_summary(status, best)
+        for path, folder in ((artifacts.report, "report"), (artifacts.model, "model")):
+            if path and path.is_file():
+                self._client.log_artifact(self.run_id, str(path), folder)
+        ends = {"interrupted": "KILLED", "all_failed": "FAILED"}
+        self._client.set_terminated(self.run_id, ends.get(status, "FINISHED"))
+
+    def _experiment(self) -> str:
+        experiment = self._client.get_experiment_by_name(self.search.name)
+        if experiment is None:
+            artifacts = self.tracking.artifacts
+            location = str(artifacts / self.search.name) if artifacts else None
+            return str(self._client.create_experiment(self.search.name, artifact_location=location))
+        if experiment.lifecycle_stage != "active":
+            raise TrackingError(
+                f"MLflow at {self.tracking.uri}: the experiment {self.search.name!r} was deleted; restore it "
+                f"(mlflow experiments restore -x {experiment.experiment_id}) or give the space another name"
+            )
+        return str(experiment.experiment_id)
+
+    def _parent(self) -> str:
+        query = f"tags.`{SEARCH_TAG}` = '{self.search.id}' and tags.`{TRIAL_TAG}` = 'all'"
+        found = self._client.search_runs([self.experiment_id], query, max_results=1)
+        if found:
+            run_id = str(found[0].info.run_id)
+            self._client.update_run(run_id, status="RUNNING")
+            return run_id
+        tags = self._common_tags() | {TRIAL_TAG: "all"}
+        run = self._client.create_run(
+            self.experiment_id, int(self.search.created_at * 1000), tags, run_name=self.search.id
+        )
+        run_id = str(run.info.run_id)
+        self._log(run_id, params=_flat(self.search.space) | dict(self.search.versions))
+        self._client.log_text(run_id, self.search.space_text, "space.yaml")
+        return run_id
+
+    def _find_children(self) -> None:
+        """Keep the children that are complete; delete those that an earlier process left in the middle."""
+        query = f"tags.`mlflow.parentRunId` = '{self.run_id}'"
+        token = None
+        while True:
+            page = self._client.search_runs([self.experiment_id], query, max_results=1_000, page_token=token)
+            for run in page:
+                tags = run.data.tags
+                if run.info.status == "RUNNING" or tags.get("status") == "interrupted":
+                    self._client.delete_run(run.info.run_id)
+                    continue
+                key = (int(tags[TRIAL_TAG]), int(tags["seed"]))
+                child = _Child(run.info.run_id, is_closed=True, verdict=tags.get("verdict"))
+                self._children[key] = child
+            token = page.token
+            if not token:
+                return
+
+    def _push_run(self, trial: TrialResult, run: TrainingRun) -> None:
+        key = (trial.number, run.seed)
+        if key not in self._children:
+            self._children[key] = self._create_child(trial, run)
+        child = self._children[key]
+        if not child.is_closed:
+            new = run.epochs[child.epochs :]
+            self._log(child.run_id, metrics=[metric for epoch in new for metric in _metrics(epoch)])
+            child.epochs = len(run.epochs)
+            if run.status is not Status.RUNNING and trial.status is not Status.RUNNING:
+                self._end_child(child, trial, run)
+        if trial.verdict != child.verdict and trial.verdict:
+            self._client.set_tag(child.run_id, "verdict", trial.verdict)
+            child.verdict = trial.verdict
+
+    def _create_child(self, trial: TrialResult, run: TrainingRun) -> _Child:
+        tags = self._common_tags() | {
+            TRIAL_TAG: str(trial.number),
+            "mlflow.parentRunId": self.run_id,
+            "architecture": trial.label,
+            "family": trial.family,
+            "seed": str(run.seed),
+            "status": str(Status.RUNNING),
+        }
+        name = f"{trial.number} {trial.label}"[:250]
+        started = run.epochs[0].ended_at - run.epochs[0].seconds if run.epochs else self.search.created_at
+        created = self._client.create_run(self.experiment_id, int(started * 1000), tags, run_name=name)
+        self._log(created.info.run_id, params=_params(trial, run))
+        return _Child(created.info.run_id)
+
+    def _end_child(self, child: _Child, trial: TrialResult, run: TrainingRun) -> None:
+        tags = {"status": str(run.status)}
+        if run.reason:
+            tags["reason"] = run.reason
+        if trial.verdict:
+            tags["verdict"] = trial.verdict
+        self._log(child.run_id, metrics=_best(trial, run), params=_text(run.environment), tags=tags)
+        ended = int(run.epochs[-1].ended_at * 1000) if run.epochs else None
+        self._client.set_terminated(child.run_id, _ENDS.get(run.status, "FAILED"), ended)
+        child.is_closed, child.verdict = True, trial.verdict
+
+    def _log_summary(self, status: str, best: TrialResult | None) -> None:
+        tags = {"status": status}
+        metrics = []
+        if best and best.runs[0].delivered:
+            tags |= {"verdict": best.verdict or "", "best_trial": str(best.number), "best": best.label}
+            metrics = _best(best, best.runs[0])
+        self._log(self.run_id, metrics=metrics, tags=tags)
+
+    def _common_tags(self) -> dict[str, str]:
+        versions = self.search.versions
+        tags = {
+            SEARCH_TAG: self.search.id,
+            "mlflow.user": versions.get("user", ""),
+            "mlflow.source.name": self.search.command,
+            "mlflow.source.type": "LOCAL",
+        }
+        commit = versions.get("git_commit")
+        return tags | {"mlflow.source.git.commit": commit} if commit else tags
+
+    def _log(
+        self,
+        run_id: str,
+        metrics: Sequence[tuple[str, float, int, int]] = (),
+        params: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        from mlflow.entities import Metric, Param, RunTag
+
+        entities = [Metric(*metric) for metric in metrics]
+        self._client.log_batch(
+            run_id,
+            metrics=entities[:METRICS_PER_CALL],
+            params=[Param(key, value[:PARAM_LENGTH]) for key, value in (params or {}).items()],
+            tags=[RunTag(key, value) for key, value in (tags or {}).items()],
+        )
+        for start in range(METRICS_PER_CALL, len(entities), METRICS_PER_CALL):
+            self._client.log_batch(run_id, metrics=entities[start : start + METRICS_PER_CALL])
+
+
+def _metrics(epoch: EpochRecord) -> list[tuple[str, float, int, int]]:
+    """An epoch's numbers as MLflow's (name, value, time in ms, step)."""
+    values = {
+        "train_loss": epoch.train_loss,
+        "train_loss_eval": epoch.train_loss_eval,
+        "val_loss": epoch.val_loss,
+        "val_loss_half_a": epoch.val_loss_halves[0],
+        "val_loss_half_b": epoch.val_loss_halves[1],
+        "accuracy": epoch.accuracy,
+        "val_accuracy": epoch.val_accuracy,
+        "precision": epoch.precision,
+        "recall": epoch.recall,
+        "auc": epoch.auc,
+        "learning_rate": epoch.learning_rate,
+        "seconds": epoch.seconds,
+    }
+    time = int(epoch.ended_at * 1000)
+    return [(name, value, time, epoch.epoch) for name, value in values.items()]
+
+
+def _best(trial: TrialResult, run: TrainingRun) -> list[tuple[str, float, int, int]]:
+    """What MLflow's table should show: it knows only last values, and the best epoch is seldom the last."""
+    epoch = run.delivered
+    if epoch is None:
+        return []
+    values = {
+        "best_epoch": epoch.epoch,
+        "best_val_loss": epoch.val_loss,
+        "best_train_loss_eval": epoch.train_loss_eval,
+        "best_gap": epoch.val_loss - epoch.train_loss_eval,
+        "best_val_accuracy": epoch.val_accuracy,
+        "parameters": trial.parameters,
+        "training_seconds": run.seconds,
+    }
+    if trial.score is not None:
+        values["score"] = trial.score
+    time = int(run.epochs[-1].ended_at * 1000)
+    return [(name, float(value), time, epoch.epoch) for name, value in values.items()]
+
+
+def _params(trial: TrialResult, run: TrainingRun) -> dict[str, str]:
+    architecture = trial.architecture
+    return _text(
+        {
+            "trial": trial.number,
+            "family": trial.family,
+            "name": trial.name or "",
+            "architecture": architecture.notation,
+            "conv.filters": "·".join(str(block.filters) for block in architecture.conv),
+            "dense.widths": "·".join(str(block.width) for block in architecture.dense),
+            "parameters": trial.parameters,
+            "seed": run.seed,
+            **_recipe(trial.recipe),
+            **{f"sampled.{name}": value for name, value in trial.params.items()},
+        }
+    )
+
+
+def _recipe(recipe: Recipe) -> dict[str, Any]:
+    return {name: getattr(recipe, name) for name in Recipe.__dataclass_fields__}
+
+
+def _text(values: Mapping[str, Any]) -> dict[str, str]:
+    return {key: f"{value:.6g}" if isinstance(value, float) else str(value) for key, value in values.items()}
+
+
+def _flat(space: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """A space's words as parameters; the named architectures are in space.yaml, too long for parameters."""
+    words: dict[str, str] = {}
+    for key, value in space.items():
+        if prefix + key == "architectures":
+            continue
+        if isinstance(value, Mapping):
+            words |= _flat(value, f"{prefix}{key}.")
+        else:
+            words |= _text({prefix + key: value})
+    return words
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,77 @@
+"""Mirror a record while it grows, beside the search and never in its way."""
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from archsearch.records import TrialResult
+from archsearch.study import Record
+from archsearch.tracking.mirror import Artifacts, Mirror
+
+SECONDS_BETWEEN = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """How the search ended, for its run in MLflow."""
+
+    status: str
+    best: TrialResult | None
+    artifacts: Artifacts
+
+
+class MirrorThread(threading.Thread):
+    """Follows a record through a connection of its own and pushes what has changed.
+
+    A server that goes away harms nothing: what it missed is pushed when it is back, at the latest at the
+    search's next start.
+
+    Parameters
+    ----------
+    mirror : Mirror
+        Open.
+    record : Path
+    """
+
+    def __init__(self, mirror: Mirror, record: Path) -> None:
+        super().__init__(name="mirror", daemon=True)
+        self._mirror = mirror
+        self._record = record
+        self._wake = threading.Event()
+        self._closing: Closing | None = None
+        self.experiment_id = mirror.experiment_id
+        self.run_id = mirror.run_id
+        self.revision = 0
+        self.fault: Exception | None = None
+
+    def run(self) -> None:
+        """Push what has changed every few seconds; when told to stop, once more, and end the runs."""
+        with Record.open(self._record, read_only=True) as record:
+            while not self._wake.wait(SECONDS_BETWEEN):
+                self._push(record)
+            self._push(record)
+        if self._closing and self.fault is None:
+            self._close(self._closing)
+
+    def finish(self, closing: Closing, timeout: float | None) -> bool:
+        """Stop, wait at most `timeout` seconds; whether MLflow has everything and its runs are ended."""
+        self._closing = closing
+        self._wake.set()
+        self.join(timeout)
+        return not self.is_alive() and self.fault is None
+
+    def _push(self, record: Record) -> None:
+        try:
+            trials, revision = record.trials(changed_after=self.revision)
+            self._mirror.push(trials)
+        except Exception as error:
+            # Kept for the message at the end; the record has everything, and the next push tries again.
+            self.fault = error
+        else:
+            self.revision, self.fault = revision, None
+
+    def _close(self, closing: Closing) -> None:
+        try:
+            self._mirror.close(closing.status, closing.best, closing.artifacts)
+        except Exception as error:
+            self.fault = error

@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+
+from archsearch.diagnosis import features
+
+CURVES = np.random.default_rng(0).random((4, 3, 40))
+OF_ONE_CURVE = {
+    "level": lambda losses: features.level(losses, 5),
+    "noise": features.noise,
+    "slope": features.slope,
+    "slope_error": features.slope_error,
+    "spike": lambda losses: features.largest_spike(losses, features.smooth(losses, 5)),
+    "jump": features.typical_jump,
+    "smooth": lambda losses: features.smooth(losses, 5),
+}
+
+
+@pytest.mark.parametrize("feature", OF_ONE_CURVE.values(), ids=OF_ONE_CURVE)
+def test_many_curves_at_once_give_what_one_at_a_time_gives(feature):
+    one_by_one = np.array([[feature(curve) for curve in row] for row in CURVES])
+    np.testing.assert_allclose(feature(CURVES), one_by_one)
+
+
+@pytest.mark.parametrize("feature", OF_ONE_CURVE.values(), ids=OF_ONE_CURVE)
+def test_features_scale_with_the_losses(feature):
+    np.testing.assert_allclose(feature(7 * CURVES), 7 * feature(CURVES))
+
+
+@pytest.mark.parametrize("epochs", range(1, 30))
+def test_a_window_is_odd_and_fits_the_run(epochs):
+    width = features.window(epochs, 0.1)
+    assert width % 2 == 1
+    assert 1 <= width <= epochs
+
+
+def test_smoothing_leaves_no_trace_of_a_single_spike():
+    losses = np.ones(30)
+    losses[15] = 100
+    np.testing.assert_allclose(features.smooth(losses, 3), 1)
+
+
+def test_noise_is_blind_to_a_straight_trend_and_measures_the_scatter():
+    scatter = np.random.default_rng(1).normal(scale=0.3, size=4000)
+    assert features.noise(np.linspace(5, 0, 4000) + scatter) == pytest.approx(0.3, rel=0.1)
+
+
+def test_slope_of_a_line_is_exact():
+    line = np.linspace(3, 1, 11)
+    assert features.slope(line) == pytest.approx(-0.2)
+    assert features.slope_error(line) == pytest.approx(0, abs=1e-12)
+
+
+def test_a_steep_descent_has_no_spike():
+    losses = np.exp(-np.arange(40) / 3.0)
+    assert features.largest_spike(losses, features.smooth(losses, 5)) == 0

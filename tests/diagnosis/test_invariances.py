@@ -1,0 +1,99 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from curve_shapes import KNOWN, SHAPES, good, overfit
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from archsearch.diagnosis import Curves, Verdict, diagnose
+
+shapes = st.builds(
+    lambda shape, epochs, seed: shape(epochs, seed),
+    st.sampled_from(list(SHAPES.values())),
+    st.integers(8, 120),
+    st.integers(0, 10_000),
+)
+good_runs = st.builds(good, st.integers(20, 120), st.integers(0, 10_000))
+overfit_runs = st.builds(overfit, st.integers(20, 120), st.integers(0, 10_000))
+settings.register_profile("curves", deadline=None, max_examples=60, derandomize=True)
+settings.load_profile("curves")
+
+
+def scaled(curves, factor):
+    return Curves(
+        *(np.asarray(losses) * factor for losses in (curves.train_loss, curves.val_loss, curves.train_loss))
+    )
+
+
+def without_inference(curves, constant=0.0):
+    return Curves(np.asarray(curves.train_loss) + constant, curves.val_loss)
+
+
+@given(shapes, st.floats(1e-6, 1e6))
+def test_multiplying_all_losses_changes_nothing(curves, factor):
+    context = replace(
+        KNOWN, prior_entropy=KNOWN.prior_entropy * factor, reference_loss=KNOWN.reference_loss * factor
+    )
+    before, after = diagnose(scaled(curves, 1.0), KNOWN), diagnose(scaled(curves, factor), context)
+    assert (after.verdict, after.delivered, after.flags) == (before.verdict, before.delivered, before.flags)
+
+
+@given(shapes, st.floats(0, 10))
+def test_a_constant_on_the_train_loss_never_creates_underfit_nor_hides_overfit(curves, constant):
+    before, after = (diagnose(without_inference(curves, added), KNOWN).verdict for added in (0.0, constant))
+    assert (before is Verdict.OVERFIT) == (after is Verdict.OVERFIT)
+    assert after is not Verdict.UNDERFIT or before is Verdict.UNDERFIT
+
+
+@given(shapes, st.floats(0, 10))
+def test_where_train_loss_is_known_in_inference_mode_the_reported_one_decides_nothing(curves, constant):
+    moved = Curves(np.asarray(curves.train_loss) + constant, curves.val_loss, curves.train_loss_eval)
+    assert diagnose(moved, KNOWN).verdict is diagnose(curves, KNOWN).verdict
+
+
+@given(shapes, st.integers(1, 20), st.sampled_from([np.nan, np.inf]))
+def test_a_tail_that_is_no_number_is_diverged(curves, tail, value):
+    broken = [np.append(losses, np.full(tail, value)) for losses in (curves.train_loss, curves.val_loss)]
+    assert diagnose(Curves(*broken), KNOWN).verdict is Verdict.DIVERGED
+
+
+@given(overfit_runs, st.floats(1, 20))
+def test_a_larger_rise_after_the_best_epoch_never_turns_overfit_into_good(curves, factor):
+    before = diagnose(curves, KNOWN)
+    assert before.verdict is Verdict.OVERFIT
+    val = np.array(curves.val_loss)
+    best = int(np.argmin(val))
+    val[best:] = val[best] + factor * (val[best:] - val[best])
+    enlarged = Curves(curves.train_loss, val, curves.train_loss_eval)
+    assert diagnose(enlarged, KNOWN).verdict is not Verdict.GOOD
+
+
+@given(good_runs, st.integers(1, 300))
+def test_a_longer_flat_tail_never_turns_good_into_a_fault(curves, tail):
+    if diagnose(curves, KNOWN).verdict is not Verdict.GOOD:
+        return
+    train, val = (
+        np.append(losses, np.full(tail, np.median(np.asarray(losses)[-5:])))
+        for losses in (curves.train_loss, curves.val_loss)
+    )
+    assert diagnose(Curves(train, val, train), KNOWN).verdict is Verdict.GOOD
+
+
+@given(good_runs)
+def test_a_noisy_flat_tail_never_turns_good_into_a_fault(curves):
+    rng = np.random.default_rng(0)
+    train, val = (
+        np.append(losses, rng.choice(np.asarray(losses)[-8:], size=len(losses)))
+        for losses in (curves.train_loss, curves.val_loss)
+    )
+    assert diagnose(Curves(train, val, train), KNOWN).verdict is Verdict.GOOD
+
+
+@pytest.mark.parametrize("verdict", SHAPES)
+def test_every_second_epoch_is_enough(verdict):
+    curves = SHAPES[verdict](80)
+    half = Curves(
+        *(np.asarray(each)[1::2] for each in (curves.train_loss, curves.val_loss, curves.train_loss_eval))
+    )
+    assert diagnose(half, KNOWN).verdict == verdict

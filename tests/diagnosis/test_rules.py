@@ -1,0 +1,224 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from curve_shapes import (
+    KNOWN,
+    PRIOR,
+    SHAPES,
+    blown_up,
+    good,
+    jumping,
+    noise,
+    not_learning,
+    overfit,
+    settling,
+    still_falling,
+    underfit,
+)
+
+from archsearch.diagnosis import PRECEDENCE, REMARKS, Context, Curves, diagnose
+from archsearch.diagnosis.reading import read
+from archsearch.diagnosis.rules import (
+    Diverged,
+    EnoughEpochs,
+    NotConverged,
+    NotLearning,
+    Overfit,
+    SmallValidationSet,
+    StoppedEarly,
+    TrainAboveValidation,
+    Underfit,
+    Unstable,
+    ValidationEasier,
+)
+
+RULES = [rule for rule, _ in PRECEDENCE] + list(REMARKS)
+
+
+def judged(rule, curves, context=KNOWN):
+    return rule.judge(read(curves, context))
+
+
+def test_codes_are_unique():
+    assert len({rule.code for rule in RULES}) == len(RULES)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
+def test_a_good_run_passes_every_rule(rule):
+    assert judged(rule, good()).outcome == "ok"
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
+@pytest.mark.parametrize("shape", SHAPES.values())
+def test_a_rule_without_context_answers_all_the_same(rule, shape):
+    finding = judged(rule, shape(), Context())
+    assert finding.code == rule.code
+    assert finding.message
+
+
+def test_too_few_epochs_are_counted():
+    finding = judged(EnoughEpochs(), Curves([1, 2, 3], [1, 2, 3]))
+    assert (finding.outcome, finding.evidence["epochs"]) == ("fault", 3)
+
+
+def test_divergence_says_from_where_to_where_the_loss_climbed():
+    finding = judged(Diverged(), blown_up())
+    assert finding.outcome == "fault"
+    assert finding.evidence["descent_lost"] > 1
+    assert "climbed from 0.2" in finding.message
+
+
+def test_a_validation_loss_that_rises_alone_is_no_divergence():
+    assert judged(Diverged(), overfit(rise=3)).outcome == "ok"
+
+
+def test_overfitting_says_how_far_validation_loss_rose_and_train_loss_fell():
+    finding = judged(Overfit(), overfit())
+    assert finding.outcome == "fault"
+    assert finding.evidence["rise"] == pytest.approx(0.5, abs=0.1)
+    assert finding.evidence["best_epoch"] == pytest.approx(21, abs=3)
+    assert finding.message.startswith("Validation loss rose 5")
+    assert "while train loss fell" in finding.message
+
+
+def test_a_gap_that_grows_without_a_rise_is_mild():
+    finding = judged(Overfit(), overfit(rise=0.001))
+    assert finding.outcome == "flag"
+    assert "mild_overfit" in diagnose(overfit(rise=0.001), KNOWN).flags
+
+
+def test_a_rise_within_the_noise_is_not_overfitting():
+    train = settling(60, 0.2) - 0.0005 * np.arange(60)
+    val = settling(60, 0.22) + noise(60, seed=3, size=0.05)
+    assert judged(Overfit(), Curves(train, val, train)).outcome != "fault"
+
+
+def test_two_losses_that_rise_together_are_not_overfitting():
+    assert judged(Overfit(), blown_up()).outcome == "ok"
+
+
+def test_not_learning_names_the_class_frequencies():
+    finding = judged(NotLearning(), not_learning())
+    assert finding.outcome == "fault"
+    assert "0.693" in finding.message
+
+
+def test_without_prior_entropy_not_learning_is_not_applicable():
+    finding = judged(NotLearning(), not_learning(), replace(KNOWN, prior_entropy=None))
+    assert finding.outcome == "not_applicable"
+    assert "prior_entropy" in finding.message
+
+
+def test_a_late_start_is_not_failing_to_learn():
+    losses = np.append(np.full(40, 0.72), np.linspace(0.72, 0.66, 20))
+    assert judged(NotLearning(), Curves(losses, losses, losses)).outcome == "ok"
+
+
+def test_a_network_that_only_memorises_did_learn():
+    train = settling(60, 0.01)
+    assert judged(NotLearning(), Curves(train, PRIOR + noise(60), train)).outcome == "ok"
+
+
+def test_jumps_to_the_end_are_unstable():
+    finding = judged(Unstable(), jumping())
+    assert finding.outcome == "fault"
+    assert finding.evidence["late"] > 0.1
+
+
+def test_spikes_that_shrink_are_forgiven_and_flagged():
+    val = settling(60, 0.22)
+    val[[7, 11, 15]] += [0.6, 0.5, 0.4]
+    val[50] += 0.01
+    train = settling(60, 0.2)
+    assert judged(Unstable(), Curves(train, val, train)).outcome == "flag"
+    assert "decaying_spikes" in diagnose(Curves(train, val, train), KNOWN).flags
+
+
+def test_jumps_that_the_size_of_the_validation_set_explains_are_not_the_networks():
+    train, val = settling(60, 0.2), settling(60, 0.22) + noise(60, size=0.06)
+    assert judged(Unstable(), Curves(train, val, train), replace(KNOWN, n_val=30)).outcome == "ok"
+    assert judged(Unstable(), Curves(train, val, train), replace(KNOWN, n_val=5000)).outcome == "fault"
+
+
+def test_still_falling_says_by_how_much():
+    finding = judged(NotConverged(), still_falling())
+    assert finding.outcome == "fault"
+    assert finding.evidence["val_fall"] == pytest.approx(0.23, abs=0.05)
+    assert "last 15 of 60 epochs" in finding.message
+
+
+def test_underfit_needs_a_reference_and_the_prior():
+    for name in ("reference_loss", "prior_entropy"):
+        finding = judged(Underfit(), underfit(), replace(KNOWN, **{name: None}))
+        assert finding.outcome == "not_applicable"
+        assert name in finding.message
+
+
+def test_underfit_says_what_is_missing_to_the_reference():
+    finding = judged(Underfit(), underfit())
+    assert finding.outcome == "fault"
+    assert finding.evidence["shortfall"] == pytest.approx(0.61, abs=0.02)
+
+
+def test_a_run_near_the_best_known_validation_loss_is_not_underfit():
+    assert judged(Underfit(), underfit(), replace(KNOWN, best_val_loss=0.5)).outcome == "ok"
+    assert judged(Underfit(), underfit(), replace(KNOWN, best_val_loss=0.3)).outcome == "fault"
+
+
+def test_a_reference_no_better_than_the_prior_is_held_against_nobody():
+    assert judged(Underfit(), underfit(), replace(KNOWN, reference_loss=0.7)).outcome == "ok"
+
+
+def test_dropout_in_the_reported_train_loss_is_not_underfitting():
+    curves = good()
+    reported = np.asarray(curves.train_loss) * 1.8
+    assert judged(Underfit(), Curves(reported, curves.val_loss)).outcome == "ok"
+    assert judged(Underfit(), Curves(reported, curves.val_loss, curves.train_loss_eval)).outcome == "ok"
+
+
+def test_a_gap_of_its_own_needs_the_train_loss_in_inference_mode():
+    train, val = settling(60, 0.05, pace=3), settling(60, 0.5, pace=30)
+    assert judged(Underfit(), Curves(train, val)).outcome == "not_applicable"
+
+
+@pytest.mark.parametrize(
+    ("inference", "dropout", "words"),
+    [
+        (0.2, True, "that is dropout"),
+        (0.2, False, "how it is measured"),
+        (0.4, True, "in inference mode too"),
+        (None, True, "explains that"),
+        (None, False, "no dropout to explain it"),
+        (None, None, "not known"),
+    ],
+)
+def test_train_above_validation_is_flagged_with_its_explanation(inference, dropout, words):
+    evaluated = None if inference is None else settling(60, inference)
+    curves = Curves(settling(60, 0.4), settling(60, 0.22), evaluated)
+    finding = judged(TrainAboveValidation(), curves, replace(KNOWN, dropout=dropout))
+    assert finding.outcome == "flag"
+    assert words in finding.message
+
+
+def test_an_easier_validation_set_is_flagged_where_chance_is_excluded():
+    train, val = settling(60, 0.3), settling(60, 0.22)
+    curves = Curves(train, val, train)
+    assert judged(ValidationEasier(), curves).outcome == "flag"
+    assert judged(ValidationEasier(), curves, replace(KNOWN, n_val=20)).outcome == "ok"
+    assert judged(ValidationEasier(), Curves(train, val)).outcome == "not_applicable"
+    assert judged(ValidationEasier(), curves, replace(KNOWN, n_val=None)).outcome == "not_applicable"
+
+
+def test_a_small_validation_set_is_flagged():
+    finding = judged(SmallValidationSet(), good(), replace(KNOWN, n_val=64, val_loss_spread=0.4))
+    assert finding.outcome == "flag"
+    assert finding.evidence["relative_error"] == pytest.approx(0.05 / 0.22, rel=0.1)
+    assert judged(SmallValidationSet(), good(), replace(KNOWN, n_val=None)).outcome == "not_applicable"
+
+
+def test_early_stopping_is_flagged_with_the_plan():
+    finding = judged(StoppedEarly(), good(), replace(KNOWN, stopped_early=True, planned_epochs=100))
+    assert finding.outcome == "flag"
+    assert finding.message == "Early stopping ended training after 60 of 100 planned epochs."
+    assert judged(StoppedEarly(), good(), Context()).outcome == "not_applicable"

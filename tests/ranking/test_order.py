@@ -1,0 +1,131 @@
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from curve_shapes import (
+    DATA,
+    LINEAR,
+    SHAPES,
+    good,
+    overfit,
+    run_of,
+    settling,
+    still_falling,
+    trial_of,
+    underfit,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from archsearch.diagnosis import Curves, Diagnosis, Verdict, diagnose_trials
+from archsearch.ranking import TIERS, rank, tier
+from archsearch.records import Status
+
+TRIALS = [
+    trial_of(number, shape(seed=number), score=value)
+    for number, (shape, value) in enumerate(
+        (shape, value) for shape in SHAPES.values() for value in (0.3, 0.1, 0.3)
+    )
+]
+DIAGNOSES = diagnose_trials(TRIALS, DATA, LINEAR)
+
+
+def ranked(trials, linear=LINEAR):
+    return rank(trials, diagnose_trials(trials, DATA, linear))
+
+
+def diagnosis(verdict, delivered):
+    return Diagnosis(verdict, delivered, (), (), 1, ())
+
+
+@settings(deadline=None, max_examples=30, derandomize=True)
+@given(st.permutations(TRIALS))
+def test_the_order_of_trials_given_does_not_matter(trials):
+    assert [each.trial.number for each in rank(trials, DIAGNOSES)] == [
+        each.trial.number for each in rank(TRIALS, DIAGNOSES)
+    ]
+
+
+def test_the_order_is_total_by_tier_then_score_then_number():
+    ranking = rank(TRIALS, DIAGNOSES)
+    keys = [(tier(each.diagnosis), each.score, each.trial.number) for each in ranking]
+    assert keys == sorted(keys)
+    assert len(set(keys)) == len(TRIALS)
+    assert [each.rank for each in ranking] == list(range(1, len(TRIALS) + 1))
+
+
+def test_every_verdict_has_a_tier():
+    assert set(TIERS) == set(Verdict)
+
+
+def test_good_weights_of_a_faulty_run_rank_below_good_and_above_faulty_ones():
+    assert tier(diagnosis(Verdict.OVERFIT, Verdict.GOOD)) == 2
+    assert tier(diagnosis(Verdict.DIVERGED, Verdict.GOOD)) == 2
+    assert tier(diagnosis(Verdict.OVERFIT, Verdict.OVERFIT)) == 3
+    assert tier(diagnosis(Verdict.GOOD, Verdict.GOOD)) == 1
+
+
+def test_a_verdict_counts_before_the_score():
+    ranking = ranked([trial_of(0, good(), score=0.4), trial_of(1, still_falling(), score=0.2)])
+    assert [each.trial.number for each in ranking] == [0, 1]
+    assert "counts before the score" in ranking[1].reason
+
+
+def test_a_small_gap_earns_nothing():
+    close = Curves(settling(60, 0.3), settling(60, 0.301), settling(60, 0.3))
+    wide = Curves(settling(60, 0.2), settling(60, 0.26), settling(60, 0.2))
+    first, second = ranked([trial_of(0, close), trial_of(1, wide)])
+    assert (first.trial.number, second.trial.number) == (1, 0)
+    assert first.gap > second.gap
+
+
+def test_only_completed_trials_with_a_finite_score_are_ranked():
+    trials = [
+        trial_of(0, good()),
+        trial_of(1, good(), status=Status.PRUNED),
+        trial_of(2, good(), status=Status.FAILED),
+        trial_of(3, good(), status=Status.RUNNING),
+        trial_of(4, good(), score=math.nan),
+        trial_of(5, Curves([np.nan] * 9, [np.nan] * 9)),
+    ]
+    assert [each.trial.number for each in ranked(trials)] == [0]
+
+
+def test_the_stored_score_is_the_one_that_counts():
+    assert ranked([trial_of(0, good(), score=0.123)])[0].score == 0.123
+
+
+def test_losses_are_those_of_the_delivered_epoch_averaged_over_runs():
+    runs = tuple(run_of(overfit(seed=seed), seed=seed) for seed in range(2))
+    each = ranked([trial_of(0, runs=runs)])[0]
+    assert each.val_loss == pytest.approx(np.mean([run.delivered.val_loss for run in runs]))
+    assert each.gap == pytest.approx(
+        np.mean([run.delivered.val_loss - run.delivered.train_loss_eval for run in runs])
+    )
+
+
+def test_a_difference_within_noise_is_said_to_be_one():
+    ranking = ranked([trial_of(0, good(), score=0.2200), trial_of(1, good(), score=0.2201)])
+    assert "cannot be told apart from rank 1 on 2000 validation samples" in ranking[1].reason
+    assert (
+        "told apart" not in ranked([trial_of(0, good(), score=0.1), trial_of(1, good(), score=0.4)])[1].reason
+    )
+
+
+def test_without_a_known_spread_nothing_is_called_noise():
+    runs = (replace(run_of(good()), val_loss_spread=None),)
+    ranking = ranked([trial_of(0, runs=runs, score=0.22), trial_of(1, runs=runs, score=0.22)])
+    assert "told apart" not in ranking[1].reason
+
+
+def test_reasons_give_the_evidence():
+    ranking = ranked([trial_of(0, good()), trial_of(1, underfit()), trial_of(2, overfit())])
+    reasons = {each.trial.number: each.reason for each in ranking}
+    assert reasons[0].startswith("Good: validation loss had settled")
+    assert "of the way from the class frequencies" in reasons[1]
+    assert reasons[2].startswith("Overfit, with good weights delivered: validation loss rose")
+
+
+def test_nothing_to_rank_is_an_empty_ranking():
+    assert rank([], {}) == ()
