@@ -1,0 +1,44 @@
+# make demo   sets up .venv and searches the bundled handwritten digits
+# make test   sets up .venv and runs every check and test
+# On a machine with an NVIDIA GPU: make demo DEVICE=gpu
+
+PYTHON ?= python3
+DEVICE ?= cpu
+BIN := .venv/bin
+# Also for what builds the package, which a --constraint option would not reach.
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test chromium clean
+
+demo: .venv/$(DEVICE)
+	$(BIN)/archsearch run search_spaces/digits.yaml
+
+test: .venv/dev chromium
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+.venv/bin/pip:
+	$(PYTHON) -m venv .venv
+
+.venv/$(DEVICE): .venv/bin/pip pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --editable '.[$(DEVICE)]'
+	touch $@
+
+.venv/dev: .venv/bin/pip pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --editable '.[$(DEVICE),dev]'
+	touch $@
+
+# The report's tests look at it in a browser; they are skipped where there is none and this may not install it.
+chromium:
+	@command -v chromium chromium-browser google-chrome >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -y -qq chromium >/dev/null; \
+	else \
+		echo "no Chromium on PATH: the browser tests are skipped (apt-get install chromium)"; \
+	fi
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
