@@ -2,11 +2,13 @@
 
 
 def percent(share: float) -> str:
-    """A share such as 0.234 as ``23 %``; from tenfold on as ``12 times``."""
+    """The size of a share: 0.234 as ``23 %``, 0.0312 as ``3.1 %``, 12.3 as ``12 times``."""
     size = abs(share)
     if size >= 10:
         return f"{size:.0f} times"
-    return f"{100 * size:.0f} %" if size >= 0.1 else f"{100 * size:.1g} %"
+    if size < 0.001:
+        return "less than 0.1 %"
+    return f"{100 * size:.0f} %" if size >= 0.0995 else f"{100 * size:.2g} %"
 
 
 def loss(value: float) -> str:

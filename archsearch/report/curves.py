@@ -9,10 +9,10 @@ from itertools import groupby
 from markupsafe import Markup, escape
 
 from archsearch.report.scales import LogScale, is_drawable, tick_text
-from archsearch.report.summary import Curve, TrialCard
+from archsearch.report.values import Curve, TrialCard
 
 WIDTH, HEIGHT = 260, 124
-LEFT, RIGHT, TOP, BOTTOM = 30, 4, 6, 18
+LEFT, RIGHT, TOP, BOTTOM = 26, 4, 6, 18
 INNER_WIDTH, INNER_HEIGHT = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
 MAX_POINTS = 120
 
@@ -25,12 +25,16 @@ def frame(scale: LogScale, last_epoch: int) -> Markup:
     for tick in scale.ticks:
         y = TOP + INNER_HEIGHT * (1 - scale.share(tick))
         lines.append(f'<path class="grid" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>')
-        lines.append(f'<text x="{LEFT - 4}" y="{y + 3:.1f}" text-anchor="end">{tick_text(tick)}</text>')
+        lines.append(
+            f'<text class="tick" x="{LEFT - 4}" y="{y + 3:.1f}" text-anchor="end">{tick_text(tick)}</text>'
+        )
     lines.append(f'<path class="axis" d="M{LEFT} {TOP + INNER_HEIGHT}H{WIDTH - RIGHT}"/>')
     y = HEIGHT - 5
-    lines.append(f'<text x="{LEFT}" y="{y}">epoch 1</text>')
-    lines.append(f'<text x="{WIDTH - RIGHT}" y="{y}" text-anchor="end">{last_epoch}</text>')
-    return Markup(f'<svg class="defs" aria-hidden="true"><defs><g id="frame">{"".join(lines)}</g></defs></svg>')
+    lines.append(f'<text class="tick" x="{LEFT}" y="{y}">epoch 1</text>')
+    lines.append(f'<text class="tick" x="{WIDTH - RIGHT}" y="{y}" text-anchor="end">{last_epoch}</text>')
+    return Markup(
+        f'<svg class="defs" aria-hidden="true"><defs><g id="frame">{"".join(lines)}</g></defs></svg>'
+    )
 
 
 def small_curves(card: TrialCard, scale: LogScale, last_epoch: int, words: str) -> Markup:
@@ -59,12 +63,16 @@ def _delivered(curve: Curve, scale: LogScale, last_epoch: int) -> str:
     if value is None or not is_drawable(value):
         return ""
     x, y = _place(curve.delivered_epoch or 0, value, scale, last_epoch)
-    return f'<path class="at" d="M{x:.1f} {y:.1f}V{INNER_HEIGHT}"/><circle cx="{x:.1f}" cy="{y:.1f}" r="3.2"/>'
+    return (
+        f'<path class="at" d="M{x:.1f} {y:.1f}V{INNER_HEIGHT}"/><circle cx="{x:.1f}" cy="{y:.1f}" r="3.2"/>'
+    )
 
 
 def _lost(curve: Curve, last_epoch: int) -> str:
     """A cross at the first epoch whose validation loss is no number."""
-    epoch = next((e for e, v in zip(curve.epochs, curve.val, strict=True) if not is_drawable(v) and v != 0), None)
+    epoch = next(
+        (e for e, v in zip(curve.epochs, curve.val, strict=True) if not is_drawable(v) and v != 0), None
+    )
     if epoch is None:
         return ""
     x = min(max(_x(epoch, last_epoch), 5.0), INNER_WIDTH - 5.0)
@@ -76,7 +84,9 @@ def _segments(
 ) -> list[list[Point]]:
     """Stretches of drawable values, thinned; what is no number interrupts the line."""
     pairs = list(zip(epochs, values, strict=True))
-    stretches = [list(group) for drawable, group in groupby(pairs, key=lambda p: is_drawable(p[1])) if drawable]
+    stretches = [
+        list(group) for drawable, group in groupby(pairs, key=lambda p: is_drawable(p[1])) if drawable
+    ]
     return [[_place(*pair, scale, last_epoch) for pair in _thinned(stretch)] for stretch in stretches]
 
 

@@ -1,83 +1,33 @@
-"""The report's larger figures, drawn with seaborn, as SVG text that takes its colours from the page.
+"""The report's larger figures, drawn with seaborn.
 
-Figures are drawn in marker colours (one per role) which `_as_page_svg` then replaces by CSS variables, so
-that one drawing serves light, dark and print. No text in them comes from a user: names stand in the page
-beside them.
+No text in them comes from a user: names stand in the page beside them.
 """
 
-import re
-from collections.abc import Mapping
-from io import StringIO
-from types import MappingProxyType
-from typing import Any
+from collections.abc import Iterator
 
 import matplotlib as mpl
 import pandas as pd
 import seaborn as sns
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from archsearch.report.scales import LogScale, curve_scale, is_drawable, longest_epoch, tick_text
-from archsearch.report.summary import RankingRow, ReportSummary, TrialCard
+from archsearch.report.svg import INK, MUTED, PAPER, RULE, STYLE, VERDICT_COLOURS, as_page_svg
+from archsearch.report.values import Curve, RankingRow, ReportSummary, TrialCard
 
 TOP_TRIALS = 6
 NUMBERED_POINTS = 5
 BACKGROUND_CURVES = 60
 
-VERDICTS = (
-    "good",
-    "overfit",
-    "underfit",
-    "not_converged",
-    "unstable",
-    "diverged",
-    "not_learning",
-    "inconclusive",
-    "not_judged",
-)
 MARKERS = ("o", "s", "^", "D", "v", "P")
 MARKER_SIGNS = ("●", "■", "▲", "◆", "▼", "✚")
 
-INK, MUTED, RULE, PAPER = "#010203", "#010204", "#010205", "#010206"
-VERDICT_COLOURS = MappingProxyType({name: f"#0a0b{index:02x}" for index, name in enumerate(VERDICTS, start=16)})
-CSS_COLOURS = MappingProxyType(
-    {INK: "var(--ink)", MUTED: "var(--muted)", RULE: "var(--rule)", PAPER: "var(--paper)"}
-    | {colour: f"var(--{name.replace('_', '-')})" for name, colour in VERDICT_COLOURS.items()}
-)
-
-STYLE = MappingProxyType(
-    {
-        "svg.fonttype": "none",  # text stays text: small, searchable, in the page's font
-        "svg.hashsalt": "archsearch",  # the same ids in every drawing of the same figure
-        "text.parse_math": False,
-        "font.size": 9.5,
-        "axes.edgecolor": RULE,
-        "axes.labelcolor": MUTED,
-        "axes.facecolor": "none",
-        "axes.linewidth": 0.8,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.grid": True,
-        "axes.axisbelow": True,
-        "figure.facecolor": "none",
-        "grid.color": RULE,
-        "grid.linewidth": 0.6,
-        "text.color": INK,
-        "xtick.color": RULE,
-        "ytick.color": RULE,
-        "xtick.labelcolor": MUTED,
-        "ytick.labelcolor": MUTED,
-        "xtick.major.size": 3,
-        "ytick.major.size": 0,
-    }
-)
-
 
 def top_curves(summary: ReportSummary) -> tuple[tuple[TrialCard, Markup], ...]:
-    """One figure for each of the first in the ranking: its curves, before everybody else's validation loss."""
+    """One figure for each of the first in the ranking: its curves, before all validation losses."""
     top = [card for card in summary.cards if card.rank is not None][:TOP_TRIALS]
     with mpl.rc_context(dict(STYLE)):
         return tuple((card, _curve_figure(card, summary)) for card in top)
@@ -94,10 +44,11 @@ def loss_by_parameters(summary: ReportSummary) -> Markup:
         x = LogScale.around(frame["parameters"], margin=1.6)
         _draw_references(axes, summary, x)
         _draw_points(axes, frame, "parameters", "val_loss")
+        _number_points(axes, frame, ("parameters", "val_loss"), (x, y))
         _label(axes, "parameters", "validation loss")
         _log_axis(axes, "x", x)
         _log_axis(axes, "y", y)
-        return _as_page_svg(
+        return as_page_svg(
             figure, "parameters", f"Validation loss against parameters of {len(frame)} ranked trials"
         )
 
@@ -113,12 +64,11 @@ def validation_by_train(summary: ReportSummary) -> Markup:
         y = LogScale.around(frame["val_loss"])
         axes.axline((x.low, x.low), (x.high, x.high), color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
         _draw_points(axes, frame, "train_loss", "val_loss")
+        _number_points(axes, frame, ("train_loss", "val_loss"), (x, y))
         _label(axes, "train loss, inference mode", "validation loss")
         _log_axis(axes, "x", x)
         _log_axis(axes, "y", y)
-        return _as_page_svg(
-            figure, "gap", f"Validation loss against train loss of {len(frame)} ranked trials"
-        )
+        return as_page_svg(figure, "gap", f"Validation loss against train loss of {len(frame)} ranked trials")
 
 
 def family_signs(summary: ReportSummary) -> dict[str, str]:
@@ -170,7 +120,7 @@ def _ranking_frame(rows: tuple[RankingRow, ...]) -> pd.DataFrame:
 
 
 def _draw_points(axes: Axes, frame: pd.DataFrame, x: str, y: str) -> None:
-    """The first in the ranking on top, and numbered."""
+    """The first in the ranking on top."""
     sns.scatterplot(
         data=frame.iloc[::-1],
         x=x,
@@ -186,10 +136,24 @@ def _draw_points(axes: Axes, frame: pd.DataFrame, x: str, y: str) -> None:
         legend=False,
         ax=axes,
     )
-    for row in frame.head(NUMBERED_POINTS).itertuples():
-        axes.annotate(
-            str(row.rank), (getattr(row, x), getattr(row, y)), (5, 4), textcoords="offset points", weight="bold"
-        )
+
+
+def _number_points(
+    axes: Axes, frame: pd.DataFrame, points: tuple[str, str], scales: tuple[LogScale, LogScale]
+) -> None:
+    """Ranks beside the first points, save where one would cover the number of a better one."""
+    numbered: list[tuple[float, float]] = []
+    for row in frame.head(NUMBERED_POINTS).to_dict("records"):
+        place = scales[0].share(row[points[0]]), scales[1].share(row[points[1]])
+        if all(abs(place[0] - x) > 0.05 or abs(place[1] - y) > 0.06 for x, y in numbered):
+            numbered.append(place)
+            axes.annotate(
+                str(row["rank"]),
+                (row[points[0]], row[points[1]]),
+                (5, 4),
+                textcoords="offset points",
+                weight="bold",
+            )
 
 
 def _draw_references(axes: Axes, summary: ReportSummary, x: LogScale) -> None:
@@ -224,7 +188,7 @@ def _curve_figure(card: TrialCard, summary: ReportSummary) -> Markup:
     axes.set_xlim(1, max(longest_epoch(summary.cards), 2))
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     _log_axis(axes, "y", curve_scale(summary))
-    return _as_page_svg(figure, f"rank{card.rank}", curve_words(card))
+    return as_page_svg(figure, f"rank{card.rank}", curve_words(card))
 
 
 def _curve_frame(card: TrialCard) -> pd.DataFrame:
@@ -241,18 +205,20 @@ def _curve_frame(card: TrialCard) -> pd.DataFrame:
 def _background(summary: ReportSummary) -> list[list[tuple[float, float]]]:
     """Everybody's validation curves, at most `BACKGROUND_CURVES`, as points."""
     curves = [curve for card in summary.cards for curve in card.curves][:BACKGROUND_CURVES]
-    drawable = (
-        [point for point in zip(curve.epochs, curve.val, strict=True) if is_drawable(point[1])]
-        for curve in curves
-    )
-    return [points for points in drawable if points]
+    return [points for curve in curves if (points := list(_drawable_points(curve)))]
+
+
+def _drawable_points(curve: Curve) -> Iterator[tuple[float, float]]:
+    for epoch, value in zip(curve.epochs, curve.val, strict=True):
+        if is_drawable(value):
+            yield epoch, value
 
 
 def _mark_delivered(axes: Axes, card: TrialCard, colour: str) -> None:
     for curve in card.curves:
-        values: Mapping[Any, float] = dict(zip(curve.epochs, curve.val, strict=True))
-        if is_drawable(value := values.get(curve.delivered_epoch)):
-            axes.plot([curve.delivered_epoch], [value], "o", color=colour, markeredgecolor=PAPER, markersize=6.5)
+        for epoch, value in _drawable_points(curve):
+            if epoch == curve.delivered_epoch:
+                axes.plot([epoch], [value], "o", color=colour, markeredgecolor=PAPER, markersize=6.5)
 
 
 def curve_words(card: TrialCard) -> str:
@@ -263,24 +229,7 @@ def curve_words(card: TrialCard) -> str:
     curve = card.curves[0]
     text = (
         f"Trial {card.number}, {verdict}: over {len(curve.epochs)} epochs the validation loss goes from "
-        f"{curve.val[0]:.3g} to {curve.val[-1]:.3g}, the train loss from {curve.train[0]:.3g} to {curve.train[-1]:.3g}"
+        f"{curve.val[0]:.3g} to {curve.val[-1]:.3g}, the train loss from {curve.train[0]:.3g} to "
+        f"{curve.train[-1]:.3g}"
     )
     return f"{text}; epoch {curve.delivered_epoch} is delivered" if curve.delivered_epoch else text
-
-
-def _as_page_svg(figure: Figure, name: str, words: str) -> Markup:
-    """The figure as an inline SVG element: page colours, ids of its own, no fixed size."""
-    buffer = StringIO()
-    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    svg = buffer.getvalue()
-    view = re.search(r'viewBox="[^"]+"', svg)
-    body = svg[svg.index(">", svg.index("<svg")) + 1 :]
-    body = re.sub(r"\s*<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
-    body = re.sub(r"\s*<style[^>]*>.*?</style>", "", body, flags=re.DOTALL)
-    body = body.replace("xlink:href", "href")
-    body = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", body)
-    body = re.sub(r"font: [^;\"]*?([\d.]+px)[^;\"]*", r"font-size: \1", body)
-    for colour, css in CSS_COLOURS.items():
-        body = body.replace(colour, css)
-    viewbox = view.group() if view else ""
-    return Markup(f'<svg class="plot" {viewbox} role="img" aria-label="{escape(words)}">{body}')

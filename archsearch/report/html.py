@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from archsearch.report import curves, figures, words
 from archsearch.report.scales import curve_scale, longest_epoch
-from archsearch.report.summary import ReportSummary
+from archsearch.report.values import ReportSummary
 
 FOLDER = Path(__file__).parent
 ROWS_AT_FIRST = 30
@@ -18,14 +18,14 @@ VERDICT_MEANINGS = MappingProxyType(
     {
         "good": "Both curves settle at a level, close to each other, and the level is low for this data.",
         "overfit": "The validation loss turns up while the train loss goes on falling.",
-        "underfit": "Both curves settle, but the train loss measured in inference mode stays high against other "
-        "runs on the same data or the linear model.",
+        "underfit": "Both curves settle, but the train loss in inference mode stays high against other runs "
+        "on the same data or the linear model.",
         "not_converged": "The losses were still falling when training ended.",
         "unstable": "The curves jump and the jumps do not shrink with the epochs.",
         "diverged": "The loss grew without bound or became no number.",
         "not_learning": "The network hardly beats predicting the class frequencies.",
-        "inconclusive": "Something that a rule needs is missing, so no verdict is given.",
-        "not_judged": "The training was ended early because others did better, or failed: there is too little to judge.",
+        "inconclusive": "Something that a rule needs is missing, such as enough epochs: no verdict is given.",
+        "not_judged": "Training was ended early because others did better; how it would have ended is open.",
     }
 )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil, floor, isfinite, log10
 
-from archsearch.report.summary import ReportSummary, TrialCard
+from archsearch.report.values import ReportSummary, TrialCard
 
 FEW_DECADES = 1.2
 SOME_DECADES = 2.4
@@ -59,7 +59,9 @@ def curve_scale(summary: ReportSummary) -> LogScale:
     frequencies. A train loss below it, or a loss that shoots up, leaves the frame: a scale that
     held them all would flatten what decides a verdict.
     """
-    val = [value for card in summary.cards for curve in card.curves for value in curve.val if is_drawable(value)]
+    val = [
+        value for card in summary.cards for curve in card.curves for value in curve.val if is_drawable(value)
+    ]
     prior = summary.data.prior_entropy
     high = 1.6 * prior if is_drawable(prior) else max(val, default=1.0)
     low = min([*val, high / 10]) / 3

@@ -26,7 +26,7 @@ def signed(value: float | None) -> str:
 
 def percent(share: float | None) -> str:
     """``95.2 %``; a dash where the share is not known."""
-    return NONE if share is None or not isfinite(share) else f"{100 * share:.1f} %"
+    return NONE if share is None or not isfinite(share) else f"{100 * share:.1f}\u00a0%"
 
 
 def duration(seconds: float) -> str:
@@ -60,4 +60,4 @@ def percent_below(value: float, reference: float) -> str:
     share = 100 * (1 - value / reference)
     if abs(share) < 0.5:
         return "equal to"
-    return f"{abs(share):.0f} % {'below' if share > 0 else 'above'}"
+    return f"{abs(share):.0f}\u00a0% {'below' if share > 0 else 'above'}"

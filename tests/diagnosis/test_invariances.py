@@ -16,8 +16,7 @@ shapes = st.builds(
 )
 good_runs = st.builds(good, st.integers(20, 120), st.integers(0, 10_000))
 overfit_runs = st.builds(overfit, st.integers(20, 120), st.integers(0, 10_000))
-settings.register_profile("curves", deadline=None, max_examples=60, derandomize=True)
-settings.load_profile("curves")
+repeatable = settings(deadline=None, max_examples=60, derandomize=True)
 
 
 def scaled(curves, factor):
@@ -30,6 +29,7 @@ def without_inference(curves, constant=0.0):
     return Curves(np.asarray(curves.train_loss) + constant, curves.val_loss)
 
 
+@repeatable
 @given(shapes, st.floats(1e-6, 1e6))
 def test_multiplying_all_losses_changes_nothing(curves, factor):
     context = replace(
@@ -39,6 +39,7 @@ def test_multiplying_all_losses_changes_nothing(curves, factor):
     assert (after.verdict, after.delivered, after.flags) == (before.verdict, before.delivered, before.flags)
 
 
+@repeatable
 @given(shapes, st.floats(0, 10))
 def test_a_constant_on_the_train_loss_never_creates_underfit_nor_hides_overfit(curves, constant):
     before, after = (diagnose(without_inference(curves, added), KNOWN).verdict for added in (0.0, constant))
@@ -46,18 +47,21 @@ def test_a_constant_on_the_train_loss_never_creates_underfit_nor_hides_overfit(c
     assert after is not Verdict.UNDERFIT or before is Verdict.UNDERFIT
 
 
+@repeatable
 @given(shapes, st.floats(0, 10))
 def test_where_train_loss_is_known_in_inference_mode_the_reported_one_decides_nothing(curves, constant):
     moved = Curves(np.asarray(curves.train_loss) + constant, curves.val_loss, curves.train_loss_eval)
     assert diagnose(moved, KNOWN).verdict is diagnose(curves, KNOWN).verdict
 
 
+@repeatable
 @given(shapes, st.integers(1, 20), st.sampled_from([np.nan, np.inf]))
 def test_a_tail_that_is_no_number_is_diverged(curves, tail, value):
     broken = [np.append(losses, np.full(tail, value)) for losses in (curves.train_loss, curves.val_loss)]
     assert diagnose(Curves(*broken), KNOWN).verdict is Verdict.DIVERGED
 
 
+@repeatable
 @given(overfit_runs, st.floats(1, 20))
 def test_a_larger_rise_after_the_best_epoch_never_turns_overfit_into_good(curves, factor):
     before = diagnose(curves, KNOWN)
@@ -69,6 +73,7 @@ def test_a_larger_rise_after_the_best_epoch_never_turns_overfit_into_good(curves
     assert diagnose(enlarged, KNOWN).verdict is not Verdict.GOOD
 
 
+@repeatable
 @given(good_runs, st.integers(1, 300))
 def test_a_longer_flat_tail_never_turns_good_into_a_fault(curves, tail):
     if diagnose(curves, KNOWN).verdict is not Verdict.GOOD:
@@ -80,6 +85,7 @@ def test_a_longer_flat_tail_never_turns_good_into_a_fault(curves, tail):
     assert diagnose(Curves(train, val, train), KNOWN).verdict is Verdict.GOOD
 
 
+@repeatable
 @given(good_runs)
 def test_a_noisy_flat_tail_never_turns_good_into_a_fault(curves):
     rng = np.random.default_rng(0)

@@ -8,7 +8,7 @@ from archsearch.diagnosis import RULES_VERSION, Context, Curves, Verdict, diagno
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("epochs", [20, 60, 200])
+@pytest.mark.parametrize("epochs", [30, 60, 200])
 @pytest.mark.parametrize("verdict", SHAPES)
 def test_each_fault_is_recognised_at_any_length(verdict, epochs, seed):
     diagnosis = diagnose(SHAPES[verdict](epochs, seed), KNOWN)

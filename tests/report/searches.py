@@ -46,13 +46,11 @@ families:
 training: {epochs: 40, batch_size: 64, optimizer: adam, learning_rate: 1e-3, patience: 10}
 search: {trials: 24, seed: 7, sampler: tpe, pruner: median}
 """
-PLAN = (
-    ("dense", "good"), ("cnn", "good"), ("dense", "overfit"), ("cnn", "good"), ("dense", "underfit"),
-    ("cnn", "overfit"), ("dense", "good"), ("cnn", "unstable"), ("dense", "pruned"), ("cnn", "good"),
-    ("dense", "not_converged"), ("cnn", "pruned"), ("dense", "overfit"), ("cnn", "diverged"), ("dense", "good"),
-    ("cnn", "failed"), ("dense", "not_learning"), ("cnn", "good"), ("dense", "pruned"), ("cnn", "inconclusive"),
-    ("dense", "good"), ("cnn", "not_converged"), ("dense", "out_of_memory"), ("cnn", "pruned"),
-)  # fmt: skip
+SHAPES = """
+    good good overfit good underfit overfit good unstable pruned good not_converged pruned overfit diverged
+    good failed not_learning good pruned inconclusive good not_converged out_of_memory pruned
+"""
+PLAN = tuple((("dense", "cnn")[number % 2], shape) for number, shape in enumerate(SHAPES.split()))
 STATUSES = {
     "pruned": Status.PRUNED,
     "failed": Status.FAILED,
@@ -67,7 +65,9 @@ REASONS = {
 }
 
 
-def search(trials: int = 24, plan: tuple[tuple[str, str], ...] = PLAN, epochs: int = EPOCHS) -> SearchSnapshot:
+def search(
+    trials: int = 24, plan: tuple[tuple[str, str], ...] = PLAN, epochs: int = EPOCHS
+) -> SearchSnapshot:
     """A search whose trials follow `plan`, repeated as often as needed."""
     return SearchSnapshot(
         id="digits-1f0c2a9b",
@@ -95,9 +95,7 @@ def judged(snapshot: SearchSnapshot):
 def with_losses(trial: TrialResult, losses: list[float]) -> TrialResult:
     """The trial with these validation losses in place of its own."""
     run = trial.runs[0]
-    epochs = tuple(
-        replace(record, val_loss=value) for record, value in zip(run.epochs, losses, strict=False)
-    )
+    epochs = tuple(replace(record, val_loss=value) for record, value in zip(run.epochs, losses, strict=False))
     return replace(trial, runs=(replace(run, epochs=epochs, delivered_epoch=1),))
 
 
@@ -135,7 +133,9 @@ def _architecture(family: str, number: int, random: np.random.Generator) -> Arch
             widths = widths[::-1]
         return Architecture("dense", dense=tuple(DenseBlock(int(width), dropout) for width in widths))
     filters = [int(8 * 2 ** random.integers(0, 3)) for _ in range(random.integers(1, 3))]
-    conv = tuple(ConvBlock(n, kernel=3, batch_norm=bool(number % 2), dropout=0.1 * (number % 3)) for n in filters)
+    conv = tuple(
+        ConvBlock(n, kernel=3, batch_norm=bool(number % 2), dropout=0.1 * (number % 3)) for n in filters
+    )
     return Architecture("cnn", conv=conv, dense=(DenseBlock(64, dropout),))
 
 

@@ -30,14 +30,17 @@ class NotConverged:
     certainty: float = 2.0
 
     def judge(self, reading: Reading) -> Finding:
-        """Fault if both losses fell over the last quarter."""
+        """Fault if both losses fell over the last quarter; the sentence gives the share of its beginning."""
         val_fall, train_fall, certainty = self._falls(reading)
         evidence = {"val_fall": val_fall, "train_fall": train_fall, "certainty": certainty}
         if not self.falls(reading):
-            message = f"Validation loss had settled in the last {reading.tail} epochs."
+            settled = "had settled" if abs(val_fall) < self.fall else "did not keep falling"
+            message = f"Validation loss {settled} in the last {reading.tail} epochs."
             return Finding(self.code, self.title, "ok", evidence, message)
         last = f"the last {reading.tail} of {reading.epochs} epochs"
-        fell = f"Validation loss still fell {percent(val_fall)} in {last}"
+        start = float(reading.val[-reading.tail :].mean()) + val_fall * reading.scale / 2
+        fallen = val_fall * reading.scale / max(abs(start), 1e-9 * reading.scale)
+        fell = f"Validation loss still fell by {percent(fallen)} in {last}"
         if reading.context.stopped_early:
             message = f"{fell}, but early stopping had waited in vain for a lower one."
             return Finding(self.code, self.title, "ok", evidence, message)

@@ -51,7 +51,7 @@ class Unstable:
         # The first epochs are left out: there a steep descent is itself a jump.
         early_part = slice(reading.width // 2, reading.width // 2 + third)
         late = float(features.typical_jump(val[-third:])) / reading.scale
-        # Early jumps are shares of the loss at their time: jumps that only fall along with it are not dying out.
+        # Shares of the loss at their time: jumps that only fall along with it are not dying out.
         early_level = max(reading.scale, abs(float(np.median(val_trend[early_part]))))
         early = float(features.typical_jump(val[early_part])) / early_level
         train = float(features.typical_jump(reading.train[-third:]))

@@ -1,0 +1,106 @@
+import math
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from searches import REFERENCES, judged, search
+
+from archsearch.records import Status
+from archsearch.report.summary import summarise
+
+
+@pytest.fixture(scope="module")
+def snapshot():
+    return search()
+
+
+@pytest.fixture(scope="module")
+def summary(snapshot):
+    return summarise(*judged(snapshot))
+
+
+def test_counts_are_those_of_the_trials(snapshot, summary):
+    statuses = Counter(trial.status for trial in snapshot.trials)
+    assert summary.completed == statuses[Status.COMPLETED]
+    assert summary.pruned == statuses[Status.PRUNED]
+    assert summary.failed == sum(n for status, n in statuses.items() if status.is_failure)
+    assert summary.training_seconds == pytest.approx(sum(trial.seconds for trial in snapshot.trials))
+
+
+def test_verdicts_count_every_trial_once(snapshot, summary):
+    _, diagnoses, _ = judged(snapshot)
+    assert summary.verdicts == Counter(str(diagnosis.verdict) for diagnosis in diagnoses.values())
+    assert summary.good == summary.verdicts["good"]
+    assert list(summary.verdicts.values()) == sorted(summary.verdicts.values(), reverse=True)
+
+
+def test_ranking_rows_repeat_the_ranking(snapshot, summary):
+    _, _, ranking = judged(snapshot)
+    assert [(row.rank, row.trial, row.score, row.gap, row.reason) for row in summary.ranking] == [
+        (each.rank, each.trial.number, each.score, each.gap, each.reason) for each in ranking
+    ]
+
+
+def test_references_stand_apart_the_lower_loss_first(summary):
+    assert [row.label for row in summary.reference_rows] == ["linear model", "class frequencies"]
+    assert all(row.rank is None and row.trial is None for row in summary.reference_rows)
+
+
+def test_every_trial_has_a_card_ranked_ones_first(snapshot, summary):
+    assert {card.number for card in summary.cards} == {trial.number for trial in snapshot.trials}
+    ranks = [card.rank for card in summary.cards if card.rank is not None]
+    assert ranks == list(range(1, len(summary.ranking) + 1))
+    assert [card.rank for card in summary.cards[: len(ranks)]] == ranks
+
+
+def test_headline_compares_the_first_with_the_linear_model(summary):
+    first, linear = summary.ranking[0], REFERENCES[1]
+    percent = round(100 * (1 - first.val_loss / linear.val_loss))
+    assert f"Trial {first.trial} comes first" in summary.headline
+    assert f"{percent}\u00a0% below that of the linear model" in summary.headline
+
+
+def test_pruned_and_failed_carry_their_reasons(snapshot, summary):
+    reasons = {trial.number: trial.runs[0].reason for trial in snapshot.trials}
+    ended = (*summary.pruned_cards, *summary.failed_cards)
+    assert len(ended) == summary.pruned + summary.failed
+    assert all(card.ending == reasons[card.number] for card in ended)
+
+
+def test_flags_name_the_trials_that_carry_them(snapshot, summary):
+    _, diagnoses, _ = judged(snapshot)
+    raised = Counter(flag.replace("_", " ") for diagnosis in diagnoses.values() for flag in diagnosis.flags)
+    assert {flag.title: len(flag.trials) for flag in summary.flags} == raised
+
+
+def test_without_completed_trials_it_says_so():
+    summary = summarise(*judged(search(4, (("dense", "pruned"), ("cnn", "failed")))))
+    assert summary.headline == "No trial ran to its end, so there is nothing to rank yet."
+    assert summary.ranking == ()
+    assert summary.best is None
+
+
+def test_without_trials_it_still_sums_up():
+    summary = summarise(*judged(search(0)))
+    assert summary.cards == summary.families == ()
+
+
+def test_a_running_search_says_how_many_are_planned(snapshot):
+    summary = summarise(*judged(replace(snapshot, status="running", total=60)))
+    assert "24 trials of 60 planned" in summary.sentences[0]
+    assert summary.status == "The search is still running."
+
+
+def test_a_trial_without_diagnosis_is_not_judged(snapshot):
+    summary = summarise(snapshot, {}, ())
+    assert set(summary.verdicts) == {"not_judged"}
+
+
+def test_family_rows_add_up(summary):
+    assert sum(row.trials for row in summary.families) == len(summary.cards)
+    assert summary.families[0].best == summary.best
+
+
+def test_numbers_of_the_first_are_finite(summary):
+    assert math.isfinite(summary.best.val_loss)
+    assert math.isfinite(summary.best.gap)
