@@ -136,9 +136,9 @@ class Architecture:
         return {
             "version": JSON_VERSION,
             "family": self.family,
-            "conv": [asdict(block) for block in self.conv],
+            "conv": [_block_json(block) for block in self.conv],
             "bridge": self.bridge,
-            "dense": [asdict(block) for block in self.dense],
+            "dense": [_block_json(block) for block in self.dense],
         }
 
     @classmethod
@@ -155,6 +155,11 @@ class Architecture:
 def max_pooling_steps(input_shape: tuple[int, ...]) -> int:
     """How often 2×2 pooling can halve an image before it would vanish."""
     return int(math.log2(min(input_shape[:2])))
+
+
+def _block_json(block: Block) -> dict[str, Any]:
+    """The block's fields; 0 and 0.0 are equal and must read the same."""
+    return asdict(block) | {"dropout": float(block.dropout), "l2": float(block.l2)}
 
 
 def _stack_notation(blocks: Iterable[Block]) -> str:

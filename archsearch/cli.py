@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from archsearch import __version__
-from archsearch.errors import ArchsearchError, ExitCode
+from archsearch.errors import ArchsearchError, ExitCode, SpaceError
 
 EXIT_CODES = """\b
 Exit codes:
@@ -30,6 +30,10 @@ class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except SpaceError as error:
+            # Each line begins with file:line:column, which editors and terminals make a link of.
+            click.echo(str(error), err=True)
+            ctx.exit(error.exit_code)
         except ArchsearchError as error:
             click.echo(f"archsearch: {error}", err=True)
             ctx.exit(error.exit_code)

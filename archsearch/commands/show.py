@@ -10,7 +10,7 @@ from archsearch.commands.tables import console, print_table
 from archsearch.ranking import Ranked
 from archsearch.records import Reference
 
-COLUMNS = (">rank", "architecture", "verdict", ">val loss", ">gap", ">parameters", ">seconds")
+COLUMNS = (">rank", ">trial", "architecture", "verdict", ">score", ">val loss", ">gap", ">parameters", ">seconds")
 
 
 def show(result: SearchResult, ui_command: str) -> None:
@@ -56,8 +56,10 @@ def _row(ranked: Ranked) -> list[str]:
     trial = ranked.trial
     return [
         str(ranked.rank),
+        str(trial.number),
         trial.label,
         str(ranked.diagnosis.verdict),
+        f"{ranked.score:.4f}",
         f"{ranked.val_loss:.4f}",
         f"{ranked.gap:.4f}",
         str(trial.parameters),
@@ -68,8 +70,10 @@ def _row(ranked: Ranked) -> list[str]:
 def _reference_row(reference: Reference) -> list[str]:
     return [
         "–",
+        "–",
         reference.name,
         "reference",
+        "–",
         f"{reference.val_loss:.4f}",
         f"{reference.gap:.4f}",
         str(reference.parameters),

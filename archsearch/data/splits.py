@@ -46,7 +46,9 @@ def split(labels: NDArray[np.int64], validation: float, test: float, seed: int) 
     everything = np.arange(len(labels))
     rest, held_out = _stratified(everything, labels, test * len(labels), seed)
     train, val = _stratified(rest, labels, validation * len(labels), seed)
-    train_eval = _stratified(train, labels, len(val), seed)[1] if len(val) < len(train) else train
+    # A stratified part must leave a sample of each class out: of a training part hardly larger, all is taken.
+    is_larger = len(train) - len(val) >= len(np.unique(labels))
+    train_eval = _stratified(train, labels, len(val), seed)[1] if is_larger else train
     half = _stratified(np.arange(len(val)), labels[val], len(val) / 2, seed)[1]
     val_half = np.zeros(len(val), dtype=np.bool_)
     val_half[half] = True

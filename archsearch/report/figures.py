@@ -4,6 +4,7 @@ No text in them comes from a user: names stand in the page beside them.
 """
 
 from collections.abc import Iterator
+from math import isfinite
 
 import matplotlib as mpl
 import pandas as pd
@@ -22,6 +23,10 @@ TOP_TRIALS = 6
 NUMBERED_POINTS = 5
 BACKGROUND_CURVES = 60
 
+LOWEST_POINT = 1e-5
+"""Losses below it, zero included, are drawn here: a logarithmic axis has no zero."""
+
+DASHES = (0, (4, 3))
 MARKERS = ("o", "s", "^", "D", "v", "P")
 MARKER_SIGNS = ("●", "■", "▲", "◆", "▼", "✚")
 
@@ -43,14 +48,10 @@ def loss_by_parameters(summary: ReportSummary) -> Markup:
         y = LogScale.around([*frame["val_loss"], *(row.val_loss for row in summary.reference_rows)])
         x = LogScale.around(frame["parameters"], margin=1.6)
         _draw_references(axes, summary, x)
-        _draw_points(axes, frame, "parameters", "val_loss")
-        _number_points(axes, frame, ("parameters", "val_loss"), (x, y))
+        _draw_points(axes, frame, ("parameters", "val_loss"), (x, y))
         _label(axes, "parameters", "validation loss")
-        _log_axis(axes, "x", x)
-        _log_axis(axes, "y", y)
-        return as_page_svg(
-            figure, "parameters", f"Validation loss against parameters of {len(frame)} ranked trials"
-        )
+        words = f"Validation loss against parameters of {len(frame)} ranked trials"
+        return as_page_svg(figure, "parameters", words)
 
 
 def validation_by_train(summary: ReportSummary) -> Markup:
@@ -60,15 +61,12 @@ def validation_by_train(summary: ReportSummary) -> Markup:
         return Markup()
     with mpl.rc_context(dict(STYLE)):
         figure, axes = _figure(5.2, 3.7)
-        x = LogScale.around(frame["train_loss"])
-        y = LogScale.around(frame["val_loss"])
-        axes.axline((x.low, x.low), (x.high, x.high), color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
-        _draw_points(axes, frame, "train_loss", "val_loss")
-        _number_points(axes, frame, ("train_loss", "val_loss"), (x, y))
+        x, y = LogScale.around(frame["train_loss"]), LogScale.around(frame["val_loss"])
+        axes.axline((x.low, x.low), (x.high, x.high), color=MUTED, linewidth=0.9, linestyle=DASHES)
+        _draw_points(axes, frame, ("train_loss", "val_loss"), (x, y))
         _label(axes, "train loss, inference mode", "validation loss")
-        _log_axis(axes, "x", x)
-        _log_axis(axes, "y", y)
-        return as_page_svg(figure, "gap", f"Validation loss against train loss of {len(frame)} ranked trials")
+        words = f"Validation loss against train loss of {len(frame)} ranked trials"
+        return as_page_svg(figure, "gap", words)
 
 
 def family_signs(summary: ReportSummary) -> dict[str, str]:
@@ -101,7 +99,7 @@ def _log_axis(axes: Axes, which: str, scale: LogScale) -> None:
 
 
 def _ranking_frame(rows: tuple[RankingRow, ...]) -> pd.DataFrame:
-    """The ranked trials whose losses can stand on a logarithmic axis."""
+    """The ranked trials whose losses are numbers."""
     families = {family: index % len(MARKERS) for index, family in enumerate(_families(rows))}
     return pd.DataFrame(
         [
@@ -110,21 +108,23 @@ def _ranking_frame(rows: tuple[RankingRow, ...]) -> pd.DataFrame:
                 "verdict": row.verdict,
                 "marker": families[row.family],
                 "parameters": row.parameters,
-                "val_loss": row.val_loss,
-                "train_loss": row.val_loss - row.gap,
+                "val_loss": max(row.val_loss, LOWEST_POINT),
+                "train_loss": max(row.val_loss - row.gap, LOWEST_POINT),
             }
             for row in rows
-            if row.gap is not None and is_drawable(row.val_loss) and is_drawable(row.val_loss - row.gap)
+            if row.gap is not None and isfinite(row.val_loss) and isfinite(row.gap)
         ]
     )
 
 
-def _draw_points(axes: Axes, frame: pd.DataFrame, x: str, y: str) -> None:
-    """The first in the ranking on top."""
+def _draw_points(
+    axes: Axes, frame: pd.DataFrame, columns: tuple[str, str], scales: tuple[LogScale, LogScale]
+) -> None:
+    """One mark a trial, the first in the ranking on top, on logarithmic axes."""
     sns.scatterplot(
         data=frame.iloc[::-1],
-        x=x,
-        y=y,
+        x=columns[0],
+        y=columns[1],
         hue="verdict",
         palette=dict(VERDICT_COLOURS),
         style="marker",
@@ -136,6 +136,9 @@ def _draw_points(axes: Axes, frame: pd.DataFrame, x: str, y: str) -> None:
         legend=False,
         ax=axes,
     )
+    _log_axis(axes, "x", scales[0])
+    _log_axis(axes, "y", scales[1])
+    _number_points(axes, frame, columns, scales)
 
 
 def _number_points(
@@ -158,7 +161,7 @@ def _number_points(
 
 def _draw_references(axes: Axes, summary: ReportSummary, x: LogScale) -> None:
     for row in summary.reference_rows:
-        axes.axhline(row.val_loss, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
+        axes.axhline(row.val_loss, color=MUTED, linewidth=0.9, linestyle=DASHES)
         axes.annotate(
             row.label, (x.high, row.val_loss), (0, 3), textcoords="offset points", ha="right", color=MUTED
         )

@@ -113,6 +113,13 @@ def _plain(node: yaml.Node, location: Location, places: dict[Location, Place]) -
 
 
 def _scalar(node: yaml.Node) -> Any:
+    try:
+        return _scalar_value(node)
+    except ValueError as error:  # a tag, such as !!int, that the text does not fit
+        raise yaml.MarkedYAMLError(problem=str(error), problem_mark=node.start_mark) from None
+
+
+def _scalar_value(node: yaml.Node) -> Any:
     text = str(node.value)
     match node.tag.removeprefix(_TAG):
         case "null":
@@ -123,7 +130,7 @@ def _scalar(node: yaml.Node) -> Any:
             digits = text.replace("_", "")
             return int(digits, 0) if digits[:2] in ("0o", "0x") else int(digits)
         case "float":
-            return float(text.replace("_", "").replace(".inf", "inf").replace(".nan", "nan").lower())
+            return float(text.lower().replace("_", "").replace(".inf", "inf").replace(".nan", "nan"))
         case "str":
             return text
         case other:

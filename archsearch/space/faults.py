@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterator, Mapping
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -92,9 +92,13 @@ def _suggestion(word: str, known: list[str], otherwise: str | None = None) -> st
 
 def _words_at(model: type[BaseModel], location: Location) -> list[str]:
     """The words known beside the last part of `location`."""
-    models = [model]
+    models, is_name = [model], False
     for part in location[:-1]:
+        if is_name:  # the user's own, even where it is spelt like a word
+            is_name = False
+            continue
         fields = [m.model_fields[part] for m in models if isinstance(part, str) and part in m.model_fields]
+        is_name = any(get_origin(field.annotation) is dict for field in fields)
         models = [inner for field in fields for inner in _models_in(field.annotation)] or models
     return [name for m in models for name in m.model_fields]
 

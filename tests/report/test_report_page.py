@@ -130,7 +130,9 @@ def test_odd_curves_are_drawn(tmp_path):
     ids=["no trial", "only pruned", "only failed", "one trial"],
 )
 def test_small_searches_have_a_page(trials, plan, tmp_path):
-    assert "</html>" in page_of(search(trials, plan), tmp_path)
+    text = page_of(search(trials, plan), tmp_path)
+    assert "</html>" in text
+    assert set(re.findall(r'href="#([^"]+)"', text)) <= set(re.findall(r'\bid="([^"]+)"', text))
 
 
 def test_one_epoch_has_a_page(tmp_path):

@@ -41,6 +41,20 @@ def test_ranking_rows_repeat_the_ranking(snapshot, summary):
     ]
 
 
+def test_scores_that_the_data_cannot_tell_from_the_first_are_marked(snapshot):
+    def widened(trial, spread):
+        return replace(trial, runs=tuple(replace(run, val_loss_spread=spread) for run in trial.runs))
+
+    for spread in (0.0, 100.0):
+        changed = replace(snapshot, trials=tuple(widened(trial, spread) for trial in snapshot.trials))
+        rows = summarise(*judged(changed)).ranking
+        good = [row for row in rows if row.verdict == "good"]
+        assert not rows[0].level
+        assert len(good) > 2
+        assert all(row.level == (spread > 0) for row in good[1:])
+        assert not any(row.level for row in rows if row.verdict == "not_learning")
+
+
 def test_references_stand_apart_the_lower_loss_first(summary):
     assert [row.label for row in summary.reference_rows] == ["linear model", "class frequencies"]
     assert all(row.rank is None and row.trial is None for row in summary.reference_rows)

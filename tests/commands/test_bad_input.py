@@ -1,0 +1,164 @@
+"""Bad input: a clear message, the documented exit code, no traceback, nothing trained."""
+
+import json
+import os
+import shutil
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from conftest import TINY_SPACE, Searched, run
+
+from archsearch.cli import main
+
+
+def invoke(*words: str | Path) -> Result:
+    """Run the command in this process: for what is refused before anything heavy is loaded."""
+    return CliRunner().invoke(main, [str(word) for word in words], prog_name="archsearch")
+
+
+@pytest.fixture(autouse=True)
+def _in_a_fresh_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+def written(text: str) -> Path:
+    path = Path("space.yaml")
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("data: digits\nfamilies: [", "space.yaml:2:"),
+        ("", "space.yaml:1:1: a search space is a mapping"),
+        ("data: digits\nfamilies: {dense: {depth: 2, narrowest: 8, widest: 8, droput: 0}}", "did you mean dropout?"),
+        (TINY_SPACE + "serach: {}", "space.yaml:10:1: serach: unknown word; did you mean search?"),
+        (TINY_SPACE.replace("epochs: 6", "epochs: six"), "training.epochs: must be a whole number, not 'six'"),
+        (TINY_SPACE.replace("epochs: 6", "epochs: 0"), "training.epochs: must be at least 1, not 0"),
+        (TINY_SPACE.replace("data: digits", "data: digit"), "must be 'digits', not 'digit'; did you mean digits?"),
+    ],
+)
+def test_a_faulty_space_is_refused_with_its_place(command: str, text: str, message: str) -> None:
+    result = invoke(command, written(text))
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.output
+    assert not Path("mlruns").exists()
+
+
+def test_a_space_that_is_no_file_is_refused_and_bundled_ones_are_named() -> None:
+    result = invoke("run", "nonsense")
+    assert result.exit_code == 2
+    assert "bundled are: digits, notebook_stacks" in result.stderr
+
+
+def test_a_store_that_cannot_be_written_is_refused() -> None:
+    Path("file").touch()
+    result = invoke("run", "digits", "--store", "file/store")
+    assert result.exit_code == 2
+    assert "file/store: can't be written" in result.stderr
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_store_without_permission_is_refused() -> None:
+    Path("store").mkdir(mode=0o500)
+    assert invoke("run", "digits", "--store", "store").exit_code == 2
+
+
+def test_a_tracking_server_that_does_not_answer_is_refused_in_seconds() -> None:
+    started = time.monotonic()
+    result = invoke("run", "digits", "--tracking-uri", "http://127.0.0.1:9")
+    assert time.monotonic() - started < 15
+    assert result.exit_code == 2
+    assert "http://127.0.0.1:9 does not answer" in result.stderr
+    assert not list(Path("mlruns").rglob("record.sqlite"))
+
+
+def test_the_same_name_for_another_space_is_refused_with_the_words_that_changed(searched: Searched) -> None:
+    changed = TINY_SPACE.replace("epochs: 6", "epochs: 7").replace("pooling: [max, average]", "pooling: max")
+    result = invoke("run", written(changed), "--store", searched.folder / "mlruns")
+    assert result.exit_code == 2
+    assert "training.epochs: 6 → 7" in result.stderr
+    assert 'families.cnn.pooling: ["max", "average"] → "max"' in result.stderr
+    assert "--new" in result.stderr
+
+
+def test_a_record_of_a_newer_version_is_refused(searched: Searched, tmp_path: Path) -> None:
+    store = tmp_path / "mlruns"
+    shutil.copytree(searched.folder / "mlruns", store)
+    with sqlite3.connect(store / "searches" / searched.result["search"] / "record.sqlite") as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+    for words in (["run", str(written(TINY_SPACE))], ["report", "tiny"], ["list"]):
+        result = invoke(*words, "--store", store)
+        assert result.exit_code == 2, result.output
+        assert "written by a newer archsearch" in result.stderr
+
+
+def test_a_damaged_record_is_refused(searched: Searched, tmp_path: Path) -> None:
+    store = tmp_path / "mlruns"
+    shutil.copytree(searched.folder / "mlruns", store)
+    (store / "searches" / searched.result["search"] / "record.sqlite").write_bytes(b"not a database" * 1000)
+    result = invoke("report", "tiny", "--store", store)
+    assert result.exit_code == 2
+    assert "record.sqlite" in result.stderr
+
+
+def test_an_unknown_search_is_refused_with_those_there_are(searched: Searched) -> None:
+    result = invoke("report", "nonsense", "--store", searched.folder / "mlruns")
+    assert result.exit_code == 2
+    assert searched.result["search"] in result.stderr
+
+
+def test_a_report_that_cannot_be_written_is_refused(searched: Searched) -> None:
+    Path("file").touch()
+    words = ("report", "tiny", "--store", searched.folder / "mlruns", "--output", "file/page.html")
+    result = invoke(*words)
+    assert result.exit_code == 2
+    assert "file/page.html" in result.stderr
+
+
+def test_a_missing_backend_is_refused_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "nonsense")
+    result = invoke("run", "digits")
+    assert result.exit_code == 2
+    assert "pip install 'archsearch[cpu]'" in result.stderr
+
+
+def test_help_names_every_exit_code_and_has_examples() -> None:
+    for words in (("--help",), ("run", "--help")):
+        text = invoke(*words).output
+        assert "Examples:" in text
+        for code in ("0", "1", "2", "3", "4", "75", "99"):
+            assert f"\n  {code} " in text
+
+
+@pytest.mark.slow
+def test_trainings_that_give_nan_are_recorded_and_if_all_do_the_exit_code_is_4(tmp_path: Path) -> None:
+    path = written(
+        "name: hopeless\n"
+        "data: digits\n"
+        "architectures: {a: {dense: [{width: 32, l2: 10.0}]}, b: {dense: [{width: 16, l2: 10.0}]}}\n"
+        "training: {epochs: 3, optimizer: sgd, learning_rate: 100.0}\n"
+    )
+    for status in ("all_failed", "all_failed"):  # the second time there is nothing left to do
+        done = run("run", path, "--json", cwd=tmp_path)
+        result = json.loads(done.stdout.splitlines()[-1])
+        assert (done.returncode, result["status"]) == (4, status)
+        assert result["trials"] == {"completed": 0, "pruned": 0, "failed": 2}
+        assert (result["best"], result["ranking"]) == (None, [])
+        assert "Traceback" not in done.stderr
+    assert "no finite number at epoch" in Path(result["report"]).read_text()
+
+
+@pytest.mark.slow
+def test_require_good_turns_a_search_without_a_good_model_into_exit_code_3(tmp_path: Path) -> None:
+    path = written("name: short\ndata: digits\narchitectures: {a: {dense: [8]}}\ntraining: {epochs: 1}\n")
+    assert run("run", path, "--require-good", cwd=tmp_path).returncode == 3
+    assert run("run", path, cwd=tmp_path).returncode == 0

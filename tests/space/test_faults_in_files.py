@@ -1,0 +1,178 @@
+import pytest
+
+from archsearch.errors import SpaceError
+from archsearch.space import SearchSpace
+
+HEAD = "data: digits\nfamilies: {dense: {depth: 2, narrowest: 32, widest: 64}}\n"
+ORDERINGS = "'falling', 'rising', 'diamond', 'hourglass' or 'constant'"
+
+
+def faults(tmp_path, text):
+    """What is said of a file, each line without the file's path."""
+    path = tmp_path / "space.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(SpaceError) as error:
+        SearchSpace.from_yaml(path)
+    lines = str(error.value).splitlines()
+    assert all(line.startswith(f"{path}:") for line in lines)
+    return [line.removeprefix(f"{path}:") for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        ("traning: {}", "3:1: traning: unknown word; did you mean training?"),
+        (
+            "zzz: {}",
+            "3:1: zzz: unknown word; known here: "
+            "name, data, families, architectures, training, search, execution",
+        ),
+        ("search: {trails: 3}", "3:10: search.trails: unknown word; did you mean trials?"),
+        ("search: {trials: 0}", "3:10: search.trials: must be at least 1, not 0"),
+        ("search: {trials: true}", "3:10: search.trials: must be a whole number, not true"),
+        ("search: {trials: 2.5}", "3:10: search.trials: must be a whole number, not 2.5"),
+        ("search: {trials: '3'}", "3:10: search.trials: must be a whole number, not '3'"),
+        ("search: {seed: 2147483648}", "3:10: search.seed: must be below 2147483648, not 2147483648"),
+        (
+            "search: {sampler: tpee}",
+            "3:10: search.sampler: must be 'tpe' or 'random', not 'tpee'; did you mean tpe?",
+        ),
+        ("search: []", "3:1: search: must be a mapping of words, not []"),
+        ("search: null", "3:1: search: must be a mapping of words, not None"),
+        ("training:\n  epochs: 1e3", "4:3: training.epochs: must be a whole number, not 1000.0"),
+        ("training: {learning_rate: 0}", "3:12: training.learning_rate: must be above 0.0, not 0"),
+        ("training: {learning_rate: .NaN}", "3:12: training.learning_rate: must be a finite number, not nan"),
+        ("training: {learning_rate: no}", "3:12: training.learning_rate: must be a number, not 'no'"),
+        ("training: {batch_size: []}", "3:12: training.batch_size: the list is empty"),
+        ("training: {batch_size: [8,\n  0]}", "4:3: training.batch_size.1: must be at least 1, not 0"),
+        (
+            "training: {batch_size: {low: 9, high: 2}}",
+            "3:12: training.batch_size: low (9) is above high (2)",
+        ),
+        (
+            "training: {learning_rate: {low: 1e-3, high: 1, log: yes}}",
+            "3:48: training.learning_rate.log: must be true or false, not 'yes'",
+        ),
+        (
+            "training: {batch_size: {low: 1}}",
+            "3:12: training.batch_size.high: this word is missing",
+        ),
+        (
+            "training: {optimizer: adm}",
+            "3:12: training.optimizer: must be 'adam', 'sgd' or 'rmsprop', not 'adm'; did you mean adam?",
+        ),
+        ("training: {early_stopping: 5}", "3:12: training.early_stopping: must be a mapping of words, not 5"),
+        (
+            "training: {early_stopping: {patience: 0}}",
+            "3:29: training.early_stopping.patience: must be at least 1, not 0",
+        ),
+        ("execution: {workers: 257}", "3:13: execution.workers: must be at most 256, not 257"),
+        (
+            "name: a b",
+            "3:1: name: must be letters, digits, '.', '_' and '-', at most 80, the first a letter or digit, "
+            "not 'a b'",
+        ),
+        ("name: 12", "3:1: name: must be text, not 12"),
+        ("architectures: []", "3:1: architectures: must be a mapping of words, not []"),
+        (
+            "architectures: {a: {}}",
+            "3:17: architectures.a: an architecture needs dense blocks, conv blocks, or both",
+        ),
+        (
+            "architectures: {a: {dense: [32, [64, 1]]}}",
+            "3:33: architectures.a.dense.1: the dropout must be below 1.0, not 1",
+        ),
+        (
+            "architectures: {a: {conv: [[8, 16]]}}",
+            "3:28: architectures.a.conv.0: the kernel must be at most 15, not 16",
+        ),
+        (
+            "architectures: {a: {conv: [[8, 3, 1]]}}",
+            "3:28: architectures.a.conv.0: at most 2 values (filters, kernel), not 3",
+        ),
+        (
+            "architectures: {a: {dense: [true]}}",
+            "3:29: architectures.a.dense.0: must be a mapping of words, not true",
+        ),
+        (
+            "architectures: {a: {dense: [{width: 8, widht: 9}]}}",
+            "3:40: architectures.a.dense.0.widht: unknown word; did you mean width?",
+        ),
+        (
+            "architectures: {dense: {dense: [8], bridg: flatten}}",
+            "3:37: architectures.dense.bridg: unknown word; did you mean bridge?",
+        ),
+    ],
+)
+def test_a_fault_is_told_with_its_place_path_and_remedy(tmp_path, words, fault):
+    assert faults(tmp_path, f"{HEAD}{words}\n") == [fault]
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        ("depth: 65", "depth: must be at most 64, not 65"),
+        ("depth: true", "depth: must be a whole number, not true"),
+        ("depth: {low: 0, high: 2}", "depth.low: must be at least 1, not 0"),
+        ("ordering: fallin", f"ordering: must be {ORDERINGS}, not 'fallin'; did you mean falling?"),
+        ("ordering: [rising, up]", f"ordering.1: must be {ORDERINGS}, not 'up'"),
+        ("dropout: 1.0", "dropout: must be below 1.0, not 1.0"),
+        ("dropout: false", "dropout: must be a number, not false"),
+        ("dropout: {rising: -0.1}", "dropout.rising: must be at least 0.0, not -0.1"),
+        ("dropout: {rising: 0, faling: 0}", "dropout.faling: unknown word; did you mean falling?"),
+        ("batch_norm: 1", "batch_norm: must be true or false, not 1"),
+        ("batch_norm: off", "batch_norm: must be true or false, not 'off'"),
+        ("l2: {low: 0, high: 1, log: true}", "l2: low must be above 0 where log is true, not 0"),
+    ],
+)
+def test_a_fault_in_a_family_is_told_by_its_path(tmp_path, words, fault):
+    told = faults(tmp_path, f"data: digits\nfamilies:\n  dense:\n    {words}\n    narrowest: 8\n    widest: 8\n")
+    assert [line.split(": ", 1)[1] for line in told if line.startswith("4:")] == [f"families.dense.{fault}"]
+
+
+def test_all_faults_of_a_file_are_told_at_once_from_top_to_bottom(tmp_path):
+    text = """\
+data: digit
+families:
+  dense:
+    depth: 0
+    narrowest: 8
+training: {epochs: x, epoch: 3}
+serach: 3
+"""
+    assert faults(tmp_path, text) == [
+        "1:1: data: must be 'digits', not 'digit'; did you mean digits?",
+        "3:3: families.dense.widest: this word is missing",
+        "4:5: families.dense.depth: must be at least 1, not 0",
+        "6:12: training.epochs: must be a whole number, not 'x'",
+        "6:23: training.epoch: unknown word; did you mean epochs?",
+        "7:1: serach: unknown word; did you mean search?",
+    ]
+
+
+def test_a_long_value_is_shortened(tmp_path):
+    (line,) = faults(tmp_path, f"{HEAD}name: {'x' * 200}\n")
+    assert len(line) < 200
+    assert line.endswith("…")
+
+
+def test_a_space_with_nothing_to_search_is_refused(tmp_path):
+    (line,) = faults(tmp_path, "data: digits\n")
+    assert line.startswith("1:1: nothing to search: give families")
+
+
+def test_a_missing_file_is_refused_by_its_name(tmp_path):
+    with pytest.raises(SpaceError, match=r"absent.yaml: no such file$"):
+        SearchSpace.from_yaml(tmp_path / "absent.yaml")
+
+
+def test_a_folder_is_refused_as_a_space(tmp_path):
+    with pytest.raises(SpaceError, match=r"can't be read: Is a directory$"):
+        SearchSpace.from_yaml(tmp_path)
+
+
+def test_a_file_not_in_utf_8_is_refused_with_the_first_wrong_byte(tmp_path):
+    path = tmp_path / "space.yaml"
+    path.write_bytes(b"name: \xff\n")
+    with pytest.raises(SpaceError, match=r"not a text file in UTF-8 \(byte 6\)$"):
+        SearchSpace.from_yaml(path)

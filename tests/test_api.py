@@ -1,0 +1,43 @@
+"""archsearch from Python."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import environment
+
+from archsearch.errors import SpaceError
+
+pytestmark = pytest.mark.slow
+
+SCRIPT = """\
+import archsearch
+
+space = {
+    "name": "from-python",
+    "data": "digits",
+    "architectures": {"small": {"dense": [8]}, "wide": {"dense": [[64, 0.2]]}},
+    "training": {"epochs": 3},
+}
+result = archsearch.run(space, quiet=True)
+print(type(result.ranking).__name__, len(result.ranking), result.status, result.best_model.is_file())
+again = archsearch.run(archsearch.SearchSpace.from_mapping(space), quiet=True)
+print(again.status, again.ranking.equals(result.ranking))
+"""
+
+
+def test_a_script_without_a_main_guard_gets_the_ranking_as_a_data_frame(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT)
+    words = [sys.executable, "script.py"]
+    done = subprocess.run(words, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["DataFrame 2 finished True", "nothing_to_do True"]
+    assert (tmp_path / "reports" / "from-python.html").is_file()
+
+
+def test_faults_in_a_mapping_are_named_by_their_path() -> None:
+    import archsearch
+
+    with pytest.raises(SpaceError, match=r"training\.epochs: must be a whole number, not 'x'"):
+        archsearch.run({"data": "digits", "architectures": {"a": {"dense": [8]}}, "training": {"epochs": "x"}})

@@ -1,0 +1,56 @@
+"""What is quick stays quick: no command loads what it does not need."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import Searched
+
+HEAVY = {"tensorflow", "keras", "mlflow", "torch", "jax"}
+
+
+def loaded_by(code: str, cwd: Path) -> set[str]:
+    """The top-level modules that a fresh Python has after running `code`."""
+    tail = "import sys; print('\\n'.join({name.split('.')[0] for name in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", f"{code}\n{tail}"], cwd=cwd, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.splitlines())
+
+
+def command_code(*words: str) -> str:
+    return (
+        f"from archsearch.cli import main\ntry: main({list(words)!r}, prog_name='archsearch')\n"
+        "except SystemExit as end: assert not end.code, end.code"
+    )
+
+
+def test_importing_the_package_loads_nothing_heavy(tmp_path: Path) -> None:
+    loaded = loaded_by("import archsearch", tmp_path)
+    assert not loaded & (HEAVY | {"numpy", "pandas", "optuna", "pydantic", "click", "rich"})
+
+
+@pytest.mark.parametrize("words", [("--help",), ("run", "--help"), ("--version",)])
+def test_help_loads_nothing_but_the_command_line(words: tuple[str, ...], tmp_path: Path) -> None:
+    loaded = loaded_by(command_code(*words), tmp_path)
+    assert not loaded & (HEAVY | {"numpy", "pandas", "optuna", "pydantic", "rich"})
+
+
+def test_check_loads_neither_keras_nor_mlflow_nor_tables(tmp_path: Path) -> None:
+    loaded = loaded_by(command_code("check", "digits"), tmp_path)
+    assert not loaded & (HEAVY | {"sklearn", "optuna", "pandas", "seaborn"})
+
+
+@pytest.mark.slow
+def test_report_and_list_load_neither_keras_nor_mlflow(searched: Searched) -> None:
+    for words in (("report", "tiny"), ("list",)):
+        assert not loaded_by(command_code(*words), searched.folder) & (HEAVY | {"sklearn"})
+
+
+def test_the_public_names_are_there() -> None:
+    import archsearch
+
+    assert sorted(archsearch.__all__) == ["SearchResult", "SearchSpace", "__version__", "run"]
+    assert all(getattr(archsearch, name) for name in archsearch.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
+        archsearch.nonsense  # noqa: B018

@@ -1,0 +1,9 @@
+import pytest
+
+from archsearch.data import load
+from archsearch.space.schema import Data
+
+
+@pytest.fixture(scope="session")
+def digits():
+    return load(Data(source="digits"))

@@ -1,0 +1,151 @@
+import dataclasses
+import importlib
+import math
+
+import keras
+import numpy as np
+import pytest
+
+from archsearch.architecture import Architecture, ConvBlock, DenseBlock
+from archsearch.records import Recipe, Status, Training
+from archsearch.training import train
+
+pytestmark = pytest.mark.slow
+
+SMALL = Architecture("dense", (DenseBlock(16, 0.2),))
+RECIPE = Recipe(epochs=3, batch_size=64, optimizer="adam", learning_rate=3e-3, patience=None)
+
+
+def go_on(_):
+    return True
+
+
+def trained(digits, path, on_epoch=go_on, seed=0, architecture=SMALL, **recipe):
+    training = Training(0, architecture, dataclasses.replace(RECIPE, **recipe), (seed,))
+    return train(training, seed, digits, on_epoch, path / "model.keras")
+
+
+def curves(run):
+    return [(e.train_loss, e.train_loss_eval, e.val_loss, e.val_loss_halves) for e in run.epochs]
+
+
+def test_a_seed_gives_its_curves_again_and_another_seed_others(digits, tmp_path):
+    first, again, other = (trained(digits, tmp_path, seed=seed) for seed in (5, 5, 6))
+    assert np.array(curves(first)[0][:3]) == pytest.approx(np.array(curves(again)[0][:3]), rel=1e-6)
+    assert first.delivered.val_loss == pytest.approx(again.delivered.val_loss, rel=1e-4)
+    assert first.delivered.val_loss != pytest.approx(other.delivered.val_loss, rel=1e-4)
+
+
+def test_a_training_to_its_planned_end_is_completed_and_saved(digits, tmp_path):
+    told = []
+    run = trained(digits, tmp_path, lambda epoch: told.append(epoch) or True)
+    assert (run.status, run.reason, run.stopped_early) == (Status.COMPLETED, "", False)
+    assert tuple(told) == run.epochs
+    assert len(run.epochs) == 3
+    assert [path.name for path in tmp_path.iterdir()] == [run.model]
+
+
+@pytest.fixture(scope="module")
+def stopped(digits, tmp_path_factory):
+    """A training ended by its patience, and the folder of its model."""
+    folder = tmp_path_factory.mktemp("stopped")
+    return trained(digits, folder, epochs=40, learning_rate=0.1, patience=2), folder
+
+
+def test_training_stops_after_epochs_of_patience_and_delivers_the_best(stopped):
+    run, _ = stopped
+    losses = [epoch.val_loss for epoch in run.epochs]
+    assert run.status is Status.COMPLETED, run.reason
+    assert run.stopped_early
+    assert run.delivered_epoch == 1 + int(np.argmin(losses))
+    assert len(losses) == run.delivered_epoch + 2 < 40
+    assert run.delivered.val_loss == min(losses)
+
+
+def test_the_model_saved_is_that_of_the_delivered_epoch_not_the_last(stopped, digits):
+    run, folder = stopped
+    model = keras.saving.load_model(folder / run.model)
+    predicted = model.predict(digits.x[digits.split.val], verbose=0)
+    assert predicted == pytest.approx(run.probabilities, abs=1e-5)
+
+
+def test_patience_that_ends_with_the_last_epoch_stops_nothing_early(digits, tmp_path):
+    run = trained(digits, tmp_path, epochs=2, optimizer="sgd", learning_rate=1e-30, patience=1)
+    assert len(run.epochs) == 2
+    assert not run.stopped_early
+
+
+def test_an_answer_not_to_go_on_prunes_and_saves_nothing(digits, tmp_path):
+    run = trained(digits, tmp_path, lambda epoch: epoch.epoch < 2)
+    assert run.status is Status.PRUNED
+    assert "epoch 2" in run.reason
+    assert len(run.epochs) == 2
+    assert run.model is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_loss_that_is_no_number_ends_the_training_as_diverged(digits, tmp_path):
+    architecture = Architecture("dense", (DenseBlock(32), DenseBlock(32), DenseBlock(32)))
+    run = trained(digits, tmp_path, architecture=architecture, optimizer="sgd", learning_rate=1e20)
+    assert run.status is Status.DIVERGED
+    assert "no finite number at epoch 1" in run.reason
+    assert "train loss nan" in run.reason
+    assert len(run.epochs) == 1
+    assert math.isnan(run.epochs[0].auc)
+    assert (run.model, run.delivered_epoch, run.probabilities) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (ValueError("no such\n  layer"), Status.FAILED),
+        (MemoryError("too large"), Status.OUT_OF_MEMORY),
+        (RuntimeError("RESOURCE_EXHAUSTED: OOM when allocating"), Status.OUT_OF_MEMORY),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_exception_while_building_is_an_outcome_with_its_reason(monkeypatch, digits, tmp_path, error, status):
+    def fails(*_):
+        raise error
+
+    # The package's function hides its module of the same name from a dotted path.
+    monkeypatch.setattr(importlib.import_module("archsearch.training.train"), "build", fails)
+    run = trained(digits, tmp_path)
+    assert run.status is status
+    assert run.reason == f"{type(error).__name__}: {' '.join(str(error).split())}"
+    assert run.epochs == ()
+
+
+def test_an_exception_while_training_is_an_outcome_that_keeps_the_epochs_before(digits, tmp_path):
+    def fails_at_two(epoch):
+        if epoch.epoch == 2:
+            raise OSError("the driver is gone")
+        return True
+
+    run = trained(digits, tmp_path, fails_at_two)
+    assert run.status is Status.FAILED
+    assert run.reason == "OSError: the driver is gone"
+    assert [epoch.epoch for epoch in run.epochs] == [1, 2]
+    assert run.model is None
+
+
+def test_labels_of_the_wrong_shape_fail_with_a_reason_and_no_exception(digits, tmp_path):
+    wrong = dataclasses.replace(digits, y=np.stack([digits.y, digits.y], axis=1))
+    run = trained(wrong, tmp_path)
+    assert run.status is Status.FAILED
+    assert run.reason
+
+
+def test_a_network_that_pools_an_image_away_fails_with_a_reason(digits, tmp_path):
+    architecture = Architecture("cnn", (), (ConvBlock(2),) * 4)
+    run = trained(digits, tmp_path, architecture=architecture)
+    assert run.status is Status.FAILED
+    assert "ValueError" in run.reason
+
+
+def test_a_model_that_can_not_be_saved_is_a_failed_training(digits, tmp_path):
+    (tmp_path / "models").write_text("a file where the folder should be")
+    training = Training(0, SMALL, RECIPE, (0,))
+    run = train(training, 0, digits, go_on, tmp_path / "models" / "model.keras")
+    assert run.status is Status.FAILED
+    assert run.model is None
