@@ -37,7 +37,9 @@ def environment(**changes: str) -> dict[str, str]:
     return inherited | {"MLFLOW_DISABLE_TELEMETRY": "true"} | changes
 
 
-def run(*words: str | Path, cwd: Path, timeout: float = 240, **changes: str) -> subprocess.CompletedProcess[str]:
+def run(
+    *words: str | Path, cwd: Path, timeout: float = 240, **changes: str
+) -> subprocess.CompletedProcess[str]:
     """Run the real command to its end."""
     return subprocess.run(
         command(*words), cwd=cwd, env=environment(**changes), capture_output=True, text=True, timeout=timeout

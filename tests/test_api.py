@@ -40,4 +40,6 @@ def test_faults_in_a_mapping_are_named_by_their_path() -> None:
     import archsearch
 
     with pytest.raises(SpaceError, match=r"training\.epochs: must be a whole number, not 'x'"):
-        archsearch.run({"data": "digits", "architectures": {"a": {"dense": [8]}}, "training": {"epochs": "x"}})
+        archsearch.run(
+            {"data": "digits", "architectures": {"a": {"dense": [8]}}, "training": {"epochs": "x"}}
+        )

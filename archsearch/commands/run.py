@@ -1,6 +1,5 @@
 """``archsearch run``: from a space to a ranked, explained report."""
 
-import getpass
 import platform
 import signal
 import subprocess
@@ -261,20 +260,16 @@ def _versions() -> dict[str, str]:
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    return versions | _who_and_which_commit()
+    return versions | _git_commit()
 
 
-def _who_and_which_commit() -> dict[str, str]:
-    facts = {}
+def _git_commit() -> dict[str, str]:
+    """The commit of the working directory's repository, if it is in one."""
     try:
-        facts["user"] = getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        facts["user"] = "unknown"
-    try:
-        commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5)
+        done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5)
     except (OSError, subprocess.TimeoutExpired):
-        return facts
-    return facts | {"git_commit": commit.stdout.strip()} if commit.returncode == 0 else facts
+        return {}
+    return {"git_commit": done.stdout.strip()} if done.returncode == 0 else {}
 
 
 @contextmanager

@@ -10,7 +10,17 @@ from archsearch.commands.tables import console, print_table
 from archsearch.ranking import Ranked
 from archsearch.records import Reference
 
-COLUMNS = (">rank", ">trial", "architecture", "verdict", ">score", ">val loss", ">gap", ">parameters", ">seconds")
+COLUMNS = (
+    ">rank",
+    ">trial",
+    "architecture",
+    "verdict",
+    ">score",
+    ">val loss",
+    ">gap",
+    ">parameters",
+    ">seconds",
+)
 
 
 def show(result: SearchResult, ui_command: str) -> None:

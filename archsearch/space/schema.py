@@ -11,6 +11,7 @@ from pydantic import (
     BeforeValidator,
     Discriminator,
     Field,
+    PrivateAttr,
     Tag,
     ValidationError,
     field_validator,
@@ -271,9 +272,13 @@ class SearchSpace(Words):
         text = json.dumps(self.identity, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
+    _source: str | None = PrivateAttr(default=None)
+
     @property
     def text(self) -> str:
-        """The space as YAML, defaults filled in."""
+        """The file as it was written; of a space that came from no file, its words as YAML."""
+        if self._source is not None:
+            return self._source
         return yaml.safe_dump(self.model_dump(mode="json", exclude_none=True), sort_keys=False, width=100)
 
     @classmethod
@@ -288,11 +293,13 @@ class SearchSpace(Words):
         document = read_document(str(path), _read(path))
         value = {"name": path.stem, **document.value}
         try:
-            return cls.model_validate(value)
+            space = cls.model_validate(value)
         except ValidationError as error:
             faults = [(document.place(at), message) for at, message in describe_faults(error, cls, value)]
             lines = [f"{path}:{line}:{column}: {message}" for (line, column), message in sorted(faults)]
             raise SpaceError("\n".join(lines)) from None
+        space._source = document.text
+        return space
 
     @classmethod
     def from_mapping(cls, value: Mapping[str, Any]) -> Self:

@@ -4,6 +4,7 @@ It can be repeated at any time: an epoch logged twice (same value, step and time
 runs that an earlier process left open are taken away and written anew.
 """
 
+import getpass
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -203,7 +204,7 @@ class Mirror:
         versions = self.search.versions
         tags = {
             SEARCH_TAG: self.search.id,
-            "mlflow.user": versions.get("user", ""),
+            "mlflow.user": _user(),
             "mlflow.source.name": self.search.command,
             "mlflow.source.type": "LOCAL",
         }
@@ -307,6 +308,13 @@ def _flat(space: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         else:
             words |= _text({prefix + key: value})
     return words
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return "unknown"
 
 
 def _first_line(error: Exception) -> str:

@@ -1,10 +1,12 @@
 """A search that is killed, interrupted or bounded goes on where it stood."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,9 +20,11 @@ pytestmark = pytest.mark.slow
 SPACE = TINY_SPACE.replace("epochs: 6", "epochs: 25").replace("trials: 4", "trials: 6")
 
 
-def start(folder: Path, *words: str) -> subprocess.Popen:
+@contextlib.contextmanager
+def started(folder: Path, *words: str) -> Iterator[subprocess.Popen]:
+    """The real command at work; killed at the end if it has not ended."""
     (folder / "tiny.yaml").write_text(SPACE)
-    return subprocess.Popen(
+    process = subprocess.Popen(
         command("run", "tiny.yaml", "--json", *words),
         cwd=folder,
         env=environment(),
@@ -28,6 +32,12 @@ def start(folder: Path, *words: str) -> subprocess.Popen:
         stderr=subprocess.PIPE,
         text=True,
     )
+    try:
+        with process:
+            yield process
+            process.kill()
+    finally:
+        process.kill()
 
 
 def trials(folder: Path):
@@ -68,10 +78,9 @@ def children_by_trial(runs) -> dict[int, str]:
 # MLflow's SQLite store trips a deprecation of SQLAlchemy 2.1 in its own queries.
 @pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
 def test_a_killed_search_goes_on_and_trains_nothing_twice(tmp_path: Path) -> None:
-    process = start(tmp_path)
-    wait_until_some_have_ended(tmp_path, process, 2)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    with started(tmp_path) as process:
+        wait_until_some_have_ended(tmp_path, process, 2)
+        process.send_signal(signal.SIGKILL)
     before = {trial.number: trial for trial in trials(tmp_path) if trial.status is not Status.RUNNING}
     result = finish(tmp_path)
     after = trials(tmp_path)
@@ -92,11 +101,11 @@ def test_a_killed_search_goes_on_and_trains_nothing_twice(tmp_path: Path) -> Non
 def test_a_signal_stops_within_seconds_with_exit_code_75_and_mlflow_closed(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    process = start(tmp_path, "--quiet")
-    wait_until_some_have_ended(tmp_path, process, 1)
-    sent = time.monotonic()
-    process.send_signal(number)
-    out, err = process.communicate(timeout=30)
+    with started(tmp_path, "--quiet") as process:
+        wait_until_some_have_ended(tmp_path, process, 1)
+        sent = time.monotonic()
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
     assert time.monotonic() - sent < 10
     assert process.returncode == 75
     assert "Traceback" not in err
@@ -107,12 +116,10 @@ def test_a_signal_stops_within_seconds_with_exit_code_75_and_mlflow_closed(
 
 
 def test_workers_end_when_the_driver_is_killed(tmp_path: Path) -> None:
-    process = start(tmp_path, "--quiet")
-    wait_until_some_have_ended(tmp_path, process, 1)
-    workers = _children(process.pid)
-    assert len(workers) == 2
-    process.kill()
-    process.wait()
+    with started(tmp_path, "--quiet") as process:
+        wait_until_some_have_ended(tmp_path, process, 1)
+        workers = _children(process.pid)
+        assert len(workers) == 2
     deadline = time.monotonic() + 10
     while any(_is_alive(pid) for pid in workers):
         assert time.monotonic() < deadline
@@ -128,17 +135,13 @@ def test_hours_are_a_bound_that_the_same_command_goes_on_from(tmp_path: Path) ->
 
 
 def test_a_second_process_is_refused_while_the_first_runs(tmp_path: Path) -> None:
-    process = start(tmp_path, "--quiet")
-    try:
+    with started(tmp_path, "--quiet") as process:
         wait_until_some_have_ended(tmp_path, process, 1)
         second = run("run", "tiny.yaml", cwd=tmp_path)
         assert second.returncode == 99
         assert f"process {process.pid}" in second.stderr
         assert run("report", "tiny", cwd=tmp_path).returncode == 0
         assert "running" in run("list", cwd=tmp_path).stdout
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def _children(pid: int) -> list[int]:

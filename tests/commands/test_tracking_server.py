@@ -31,7 +31,9 @@ def runs_of(uri: str, name: str):
     return client, client.search_runs([experiment.experiment_id]) if experiment else []
 
 
-def test_the_server_named_in_the_environment_gets_runs_and_artifacts(mlflow_server: str, tmp_path: Path) -> None:
+def test_the_server_named_in_the_environment_gets_runs_and_artifacts(
+    mlflow_server: str, tmp_path: Path
+) -> None:
     result = search("remote", tmp_path, MLFLOW_TRACKING_URI=mlflow_server)
     assert result["tracking_uri"] == mlflow_server
     client, runs = runs_of(mlflow_server, "remote")

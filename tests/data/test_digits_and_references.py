@@ -25,7 +25,9 @@ def test_data_have_one_fingerprint_that_changes_with_their_split(digits):
     assert load(Data(source="digits", split_seed=1)).fingerprint != digits.fingerprint
 
 
-@pytest.mark.parametrize("words", [{"validation": 0.001}, {"test": 0.001}, {"validation": 0.499, "test": 0.499}])
+@pytest.mark.parametrize(
+    "words", [{"validation": 0.001}, {"test": 0.001}, {"validation": 0.499, "test": 0.499}]
+)
 def test_parts_too_small_for_every_class_are_refused(words):
     with pytest.raises(DataError, match=r"^data: digits can't be split as asked: "):
         load(Data(source="digits", **words))

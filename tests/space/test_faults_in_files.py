@@ -126,7 +126,9 @@ def test_a_fault_is_told_with_its_place_path_and_remedy(tmp_path, words, fault):
     ],
 )
 def test_a_fault_in_a_family_is_told_by_its_path(tmp_path, words, fault):
-    told = faults(tmp_path, f"data: digits\nfamilies:\n  dense:\n    {words}\n    narrowest: 8\n    widest: 8\n")
+    told = faults(
+        tmp_path, f"data: digits\nfamilies:\n  dense:\n    {words}\n    narrowest: 8\n    widest: 8\n"
+    )
     assert [line.split(": ", 1)[1] for line in told if line.startswith("4:")] == [f"families.dense.{fault}"]
 
 

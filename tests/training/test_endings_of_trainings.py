@@ -104,7 +104,9 @@ def test_a_loss_that_is_no_number_ends_the_training_as_diverged(digits, tmp_path
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_an_exception_while_building_is_an_outcome_with_its_reason(monkeypatch, digits, tmp_path, error, status):
+def test_an_exception_while_building_is_an_outcome_with_its_reason(
+    monkeypatch, digits, tmp_path, error, status
+):
     def fails(*_):
         raise error
 

@@ -1,0 +1,153 @@
+import os
+import signal
+import sys
+import time
+
+import pytest
+
+from archsearch.architecture import Architecture, DenseBlock
+from archsearch.errors import ArchsearchError, Refused
+from archsearch.execution import EpochEnded, WorkerPool, require_backend
+from archsearch.records import Recipe, Status, Training
+from archsearch.space.schema import Data
+
+DIGITS = Data(source="digits")
+
+
+def training(trial, epochs=2, seeds=(0,)):
+    recipe = Recipe(epochs, 128, "adam", 3e-3, None)
+    return Training(trial, Architecture("dense", (DenseBlock(8),)), recipe, seeds)
+
+
+def events(pool, until, seconds=90):
+    """Everything that happens, epochs unanswered, until `until` of it is true."""
+    seen, deadline = [], time.monotonic() + seconds
+    while not until(seen):
+        assert time.monotonic() < deadline, seen
+        seen.extend(pool.poll(0.5))
+    return seen
+
+
+def answered(pool, runs, go_on=lambda _: True):
+    """Answer every epoch until `runs` trainings have ended; epochs and ended trainings."""
+    epochs, ended = [], []
+    deadline = time.monotonic() + 90
+    while len(ended) < runs:
+        assert time.monotonic() < deadline, (epochs, ended)
+        for event in pool.poll(0.5):
+            if isinstance(event, EpochEnded):
+                epochs.append(event)
+                pool.answer(event.trial, go_on=go_on(event))
+            else:
+                ended.append(event)
+    return epochs, ended
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pool")
+    pool = WorkerPool(DIGITS, 2, folder / "models", folder / "logs")
+    yield pool
+    pool.close()
+
+
+@pytest.mark.slow
+def test_as_many_trainings_run_at_once_as_there_are_workers_and_wait_for_answers(pool):
+    assert pool.capacity == 2
+    pool.submit(training(0))
+    pool.submit(training(1))
+    first = events(pool, lambda seen: len(seen) == 2)
+    assert {event.trial for event in first} == {0, 1}
+    assert all(isinstance(event, EpochEnded) and event.epoch.epoch == 1 for event in first)
+    assert pool.poll(1) == []
+    for event in first:
+        pool.answer(event.trial, go_on=True)
+    epochs, ended = answered(pool, 2)
+    assert sorted((event.trial, event.epoch.epoch) for event in epochs) == [(0, 2), (1, 2)]
+    assert [event.run.status for event in ended] == [Status.COMPLETED] * 2
+    assert {event.run.model for event in ended} == {"trial-0-seed-0.keras", "trial-1-seed-0.keras"}
+    assert all((pool._setup.models / event.run.model).is_file() for event in ended)
+
+
+@pytest.mark.slow
+def test_a_training_told_not_to_go_on_ends_pruned(pool):
+    pool.submit(training(2, epochs=20))
+    epochs, (ended,) = answered(pool, 1, go_on=lambda event: event.epoch.epoch < 2)
+    assert len(epochs) == 2
+    assert ended.run.status is Status.PRUNED
+    assert ended.run.epochs == tuple(event.epoch for event in epochs)
+
+
+@pytest.mark.slow
+def test_a_training_with_two_seeds_runs_once_for_each(pool):
+    pool.submit(training(3, epochs=1, seeds=(4, 5)))
+    epochs, ended = answered(pool, 2)
+    assert [event.seed for event in epochs] == [4, 5]
+    assert [event.run.seed for event in ended] == [4, 5]
+    pool.submit(training(4, epochs=1))
+    assert answered(pool, 1)[1][0].trial == 4
+
+
+@pytest.mark.slow
+def test_a_killed_worker_fails_its_training_by_name_of_the_signal_and_is_replaced(pool):
+    pool.submit(training(5, epochs=20))
+    pool.submit(training(6))
+    events(pool, lambda seen: {event.trial for event in seen} == {5, 6})
+    victim = next(worker for worker in pool._workers if worker.training.trial == 5)
+    os.kill(victim._process.pid, signal.SIGKILL)
+    pool.answer(6, go_on=True)
+    _, ended = answered(pool, 2)
+    by_trial = {event.trial: event.run for event in ended}
+    assert by_trial[5].status is Status.FAILED
+    assert by_trial[5].reason.startswith("the worker process was killed by SIGKILL")
+    assert by_trial[6].status is Status.COMPLETED
+    pool.submit(training(7, epochs=1))
+    pool.submit(training(8, epochs=1))
+    _, ended = answered(pool, 2)
+    assert [event.run.status for event in ended] == [Status.COMPLETED] * 2
+
+
+@pytest.mark.slow
+def test_a_worker_ends_by_itself_in_the_middle_of_a_training_when_its_driver_is_gone(pool):
+    pool.submit(training(9, epochs=1000))
+    events(pool, lambda seen: seen)
+    pool.answer(9, go_on=True)
+    worker = next(worker for worker in pool._workers if worker.training)
+    worker.pipe.close()
+    assert worker._process.wait(timeout=30) == 0
+    worker._spawn()
+
+
+@pytest.mark.slow
+def test_closing_leaves_no_process_even_in_the_middle_of_a_training(pool):
+    """Comes last: the pool of this file's tests is closed here."""
+    pool.submit(training(10, epochs=1000))
+    events(pool, lambda seen: seen)
+    pool.answer(10, go_on=True)
+    pool.close()
+    for worker in pool._workers:
+        assert worker._process.returncode == -signal.SIGKILL
+        with pytest.raises(ProcessLookupError):
+            os.kill(worker._process.pid, 0)
+
+
+@pytest.mark.slow
+def test_a_worker_that_can_not_start_says_why_it_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    pool = WorkerPool(DIGITS, 1, tmp_path / "models", tmp_path / "logs")
+    try:
+        with pytest.raises(ArchsearchError, match=r"ended with exit code 1 before it could train .*worker-0"):
+            events(pool, lambda seen: seen, seconds=20)
+    finally:
+        pool.close()
+
+
+def test_a_backend_that_is_not_installed_is_refused_with_the_command_that_installs_it(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "no_such_backend")
+    with pytest.raises(Refused, match=r"no_such_backend is not installed: pip install 'archsearch\[cpu\]'"):
+        require_backend()
+
+
+def test_the_backend_that_is_installed_is_accepted_without_importing_it(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    require_backend()

@@ -1,0 +1,236 @@
+import math
+import sqlite3
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from made_up import REFERENCES, epoch, header, recorded, space, trial
+
+from archsearch.errors import StoreError
+from archsearch.records import Status, TrainingRun
+from archsearch.study import Mirrored, Record
+from archsearch.study.record import Proposal
+
+NAN, INF = math.nan, math.inf
+
+
+@pytest.fixture
+def record(tmp_path):
+    with recorded(tmp_path, space()) as record:
+        yield record
+
+
+def ended(number, epochs=(), **fields):
+    run = TrainingRun(0, Status.COMPLETED, tuple(epochs), **fields)
+    return trial(number, Status.COMPLETED, score=0.25, verdict="good", runs=(run,))
+
+
+def proposal(number, of_trial, **fields):
+    values = {"state": "RUNNING", "value": None} | fields
+    return Proposal(
+        "dense", number, of_trial, {"dense.depth": 3}, {"dense.depth": "{}"}, {"k": [1]}, **values
+    )
+
+
+def text(value):
+    """A comparable form: NaN equals NaN, arrays equal by value."""
+    with np.printoptions(threshold=10_000):
+        return repr(value)
+
+
+def test_a_header_is_read_as_it_was_written(record):
+    assert record.header() == header(space())
+    assert record.header().references == REFERENCES
+
+
+def test_an_ended_trial_is_read_as_it_was_written(record):
+    probabilities = np.random.default_rng(0).random((7, 10), dtype=np.float32)
+    epochs = [epoch(1, 0.7), epoch(2, 0.1 + 0.2)]
+    whole = ended(
+        0,
+        epochs,
+        reason="why\nnot",
+        stopped_early=True,
+        delivered_epoch=2,
+        val_loss_spread=0.3,
+        probabilities=probabilities,
+        model="trial-0.keras",
+        seconds=1.5,
+        environment={"device": "cpu", "jit_compile": False},
+    )
+    record.add_trial(replace(whole, status=Status.RUNNING, runs=(), score=None, verdict=None), None)
+    for one in epochs:
+        record.add_epoch(0, 0, one)
+    record.end_trial(whole, None)
+    (read,), _ = record.trials()
+    assert text(read) == text(whole)
+    assert read.runs[0].probabilities.dtype == np.float32
+    assert np.array_equal(read.runs[0].probabilities, probabilities)
+    assert read.runs[0].delivered.val_loss == 0.1 + 0.2
+
+
+def test_values_that_are_no_finite_numbers_stay_what_they_are(record):
+    odd = replace(epoch(1, NAN), train_loss=INF, train_loss_eval=-INF, val_loss_halves=(NAN, INF), auc=NAN)
+    record.add_trial(trial(0), None)
+    record.add_epoch(0, 0, odd)
+    (read,), _ = record.trials()
+    assert text(read.runs[0].epochs) == text((odd,))
+
+
+def test_a_running_trial_shows_the_epochs_it_has(record):
+    record.add_trial(trial(0), None)
+    record.add_epoch(0, 4, epoch(1, 0.5))
+    (read,), _ = record.trials()
+    assert read.status is Status.RUNNING
+    assert [(run.seed, run.status, run.epochs) for run in read.runs] == [
+        (4, Status.RUNNING, (epoch(1, 0.5),))
+    ]
+
+
+def test_a_restarted_trial_has_forgotten_its_epochs(record):
+    record.add_trial(trial(0), None)
+    record.add_epoch(0, 0, epoch(1, 0.5))
+    record.restart_trial(0)
+    assert record.trials()[0][0].runs == ()
+    record.add_epoch(0, 0, epoch(1, 0.4))
+    assert record.trials()[0][0].runs[0].epochs == (epoch(1, 0.4),)
+
+
+def test_trials_can_be_read_without_their_trainings(record):
+    record.add_trial(trial(0), None)
+    record.add_epoch(0, 0, epoch(1, 0.5))
+    assert record.trials(with_runs=False)[0][0].runs == ()
+
+
+def test_proposals_are_read_as_written_and_lend_their_choices_to_their_trial(record):
+    record.add_trial(trial(0), proposal(0, 0))
+    record.add_repeated_proposal(proposal(1, None, state="PRUNED"))
+    assert record.proposals("dense") == [proposal(0, 0), proposal(1, None, state="PRUNED")]
+    assert record.proposals("cnn") == []
+    record.end_trial(ended(0), proposal(0, 0, state="COMPLETE", value=0.25))
+    assert record.proposals("dense")[0].value == 0.25
+    assert [t.params for t in record.trials()[0]] == [{"dense.depth": 3}]
+
+
+def test_every_change_to_a_trial_and_only_that_shows_after_the_last_revision(record):
+    record.add_trial(trial(0), None)
+    record.add_trial(trial(1), None)
+    _, revision = record.trials()
+    assert record.trials(changed_after=revision) == ((), revision)
+    for number, change in enumerate(
+        [
+            lambda: record.add_epoch(1, 0, epoch(1, 0.5)),
+            lambda: record.restart_trial(1),
+            lambda: record.end_trial(ended(1), None),
+            lambda: record.set_verdicts({1: "overfit"}),
+        ]
+    ):
+        change()
+        changed, newer = record.trials(changed_after=revision)
+        assert [t.number for t in changed] == [1], number
+        assert newer == record.revision() > revision
+        revision = newer
+
+
+def test_totals_mirrors_and_sessions_are_kept(record):
+    assert (record.total(), record.mirrored(), record.sessions()) == (0, None, [])
+    mirrored = Mirrored("sqlite:///mlflow.db", "1", "abc", 7, False)
+    record.set_total(24)
+    record.set_mirrored(mirrored)
+    record.begin_session(2)
+    assert record.sessions()[0].status == "running"
+    record.end_session("finished", 1.5)
+    (session,) = record.sessions()
+    assert (record.total(), record.mirrored()) == (24, mirrored)
+    assert (session.status, session.driver_seconds, session.workers) == ("finished", 1.5, 2)
+    assert session.seconds >= 0
+
+
+def test_a_snapshot_holds_the_whole_search(record):
+    record.begin_session(1)
+    record.set_total(3)
+    record.add_trial(trial(0, name="first"), None)
+    snapshot = record.snapshot()
+    assert (snapshot.id, snapshot.total, snapshot.status) == ("made-up-1", 3, "running")
+    assert [t.name for t in snapshot.trials] == ["first"]
+
+
+def test_readers_see_every_event_while_the_writer_writes(record):
+    with Record.open(record.path, read_only=True) as reader:
+        for number in range(3):
+            record.add_trial(trial(number), None)
+            assert len(reader.trials()[0]) == number + 1
+            assert reader.snapshot().trials == record.snapshot().trials
+
+
+def test_a_reader_can_not_write(record):
+    with Record.open(record.path, read_only=True) as reader, pytest.raises(StoreError, match="readonly"):
+        reader.set_total(3)
+
+
+def test_what_was_written_is_there_after_the_writer_is_gone(tmp_path):
+    with recorded(tmp_path, space()) as record:
+        record.add_trial(trial(0), None)
+    with Record.open(tmp_path / "record.sqlite") as record:
+        assert len(record.trials()[0]) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["record.sqlite"]
+
+
+def test_a_record_whose_creation_was_cut_short_is_not_there(tmp_path, monkeypatch):
+    monkeypatch.setattr("archsearch.study.record._SCHEMA", "CREATE TABLE search (nonsense")
+    with pytest.raises(StoreError, match="unfinished-"):
+        recorded(tmp_path, space())
+    assert not (tmp_path / "record.sqlite").exists()
+    monkeypatch.undo()
+    recorded(tmp_path, space()).close()
+    assert (tmp_path / "record.sqlite").exists()
+
+
+def test_a_record_of_a_newer_version_is_refused(tmp_path):
+    recorded(tmp_path, space()).close()
+    connection = sqlite3.connect(tmp_path / "record.sqlite")
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(StoreError, match=r"newer archsearch \(record version 99, this one reads up to \d+\)"):
+        Record.open(tmp_path / "record.sqlite")
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+@pytest.mark.parametrize("content", [b"", b"no database", b"x" * 5_000])
+def test_a_file_that_is_no_record_is_refused(tmp_path, content, read_only):
+    path = tmp_path / "record.sqlite"
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match=r"record\.sqlite: "):
+        Record.open(path, read_only=read_only)
+
+
+def test_a_database_of_something_else_is_refused(tmp_path):
+    connection = sqlite3.connect(tmp_path / "other.sqlite")
+    connection.execute("CREATE TABLE things (name TEXT)")
+    connection.close()
+    with pytest.raises(StoreError, match="a SQLite file, but no record of a search"):
+        Record.open(tmp_path / "other.sqlite")
+
+
+def test_a_damaged_record_is_refused_when_it_is_read(tmp_path):
+    with recorded(tmp_path, space()) as record:
+        for number in range(200):
+            record.add_trial(trial(number), None)
+    path = tmp_path / "record.sqlite"
+    content = bytearray(path.read_bytes())
+    content[4096:] = b"\xff" * (len(content) - 4096)
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match=r"record\.sqlite: "), Record.open(path) as record:
+        record.snapshot()
+
+
+def test_a_missing_record_is_refused_and_not_made(tmp_path):
+    with pytest.raises(StoreError, match="no such record"):
+        Record.open(tmp_path / "record.sqlite")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_record_can_not_be_made_where_a_file_is_in_the_way(tmp_path):
+    (tmp_path / "folder").write_text("a file")
+    with pytest.raises(StoreError, match="can't be written"):
+        recorded(tmp_path / "folder", space())

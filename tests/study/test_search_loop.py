@@ -1,0 +1,270 @@
+import math
+import threading
+import time
+from collections import Counter
+
+import pytest
+from made_up import Scripted, curve, recorded, space
+
+from archsearch.records import Status
+from archsearch.study import (
+    EpochMeasured,
+    Outcome,
+    Record,
+    Search,
+    SearchStarted,
+    TrialEnded,
+    TrialStarted,
+)
+
+NAMED = {"second": {"dense": [8]}, "first": {"conv": [4]}}
+SMALL = {"dense": {"ordering": "rising", "depth": [1, 2], "narrowest": 8, "widest": [8, 16]}}
+"""Four architectures in all."""
+
+
+class Observer:
+    """Hears every event; sets `stop` at the event of that number."""
+
+    def __init__(self, stop_at=None):
+        self.events = []
+        self.stop = threading.Event()
+        self._stop_at = stop_at
+
+    def __call__(self, event):
+        self.events.append(event)
+        if len(self.events) == self._stop_at:
+            self.stop.set()
+
+    def of(self, kind):
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+def search(record, of, total, executor=None, stop_at=None, deadline=None):
+    """Run a search over `record`; its outcome, the executor, and what was heard."""
+    executor, heard = executor or Scripted(), Observer(stop_at)
+    outcome = Search(of, record, executor, heard).run(total, deadline, heard.stop)
+    return outcome, executor, heard
+
+
+def told(trials):
+    """What of trials must not depend on when they were trained."""
+    return [
+        (t.number, t.name, t.architecture, t.recipe, t.status, t.score, t.verdict, t.params, t.runs[0].epochs)
+        for t in trials
+    ]
+
+
+@pytest.fixture
+def record(tmp_path):
+    with recorded(tmp_path, space()) as record:
+        yield record
+
+
+@pytest.mark.parametrize("capacity", [1, 3])
+def test_families_stay_within_one_trial_of_each_other_at_every_moment(record, capacity):
+    _, _, heard = search(record, space(), 11, Scripted(capacity))
+    counts = Counter({"dense": 0, "cnn": 0})
+    for event in heard.of(TrialStarted):
+        counts[event.trial.family] += 1
+        assert abs(counts["dense"] - counts["cnn"]) <= 1
+    assert counts.total() == 11
+
+
+def test_a_finished_search_has_its_total_and_never_more_at_once_than_fit(record):
+    outcome, executor, heard = search(record, space(), 7, Scripted(3))
+    assert outcome is Outcome.FINISHED
+    assert len(executor.submitted) == 7
+    trials, _ = record.trials()
+    assert [t.number for t in trials] == list(range(7))
+    assert all(t.status in (Status.COMPLETED, Status.PRUNED) for t in trials)
+    assert [type(heard.events[0]), heard.events[0].total] == [SearchStarted, 7]
+    assert len(heard.of(TrialEnded)) == 7
+    assert len(heard.of(EpochMeasured)) == sum(len(t.runs[0].epochs) for t in trials)
+
+
+def test_named_architectures_come_first_in_their_order_with_the_named_recipe(record):
+    of = space(architectures=NAMED)
+    search(record, of, 5)
+    trials, _ = record.trials()
+    assert [t.name for t in trials] == ["second", "first", None, None, None]
+    assert [t.params for t in trials[:2]] == [{}, {}]
+    assert trials[0].recipe.learning_rate == pytest.approx(1e-3)
+    assert record.proposals("dense")[0].trial == 2
+
+
+@pytest.mark.parametrize("pruner", ["median", "hyperband"])
+def test_named_architectures_are_never_pruned_however_bad(record, pruner):
+    def curves(training):
+        return [9.0] * 10 if training.trial < 2 else curve(training)
+
+    executor = Scripted(3, curves, slow=lambda training: training.trial < 2)
+    search(record, space(architectures=NAMED, search={"pruner": pruner}), 40, executor)
+    trials, _ = record.trials()
+    assert [t.status for t in trials[:2]] == [Status.COMPLETED] * 2
+    pruned = [t for t in trials if t.status is Status.PRUNED]
+    assert pruned
+    assert all(5 <= len(t.runs[0].epochs) < 10 for t in pruned)
+    assert all((t.score, t.verdict) == (None, "not_judged") for t in pruned)
+
+
+def test_the_total_of_a_space_with_named_architectures_only_is_their_number(record):
+    of = space(families={}, architectures=NAMED)
+    outcome, executor, _ = search(record, of, 10)
+    assert outcome is Outcome.FINISHED
+    assert len(executor.submitted) == 2
+
+
+@pytest.mark.parametrize("capacity", [1, 3])
+def test_nothing_is_trained_twice_and_a_small_space_ends_when_it_is_used_up(record, capacity):
+    of = space(families=SMALL, training={"epochs": 6})
+    outcome, executor, _ = search(record, of, 20, Scripted(capacity))
+    assert outcome is Outcome.FINISHED
+    assert len(executor.submitted) == len({(t.architecture, t.recipe) for t in executor.submitted}) == 4
+    scores = {t.number: t.score for t in record.trials()[0]}
+    repeats = [p for p in record.proposals("dense") if p.trial is None]
+    assert repeats
+    assert {p.value for p in repeats} <= {None, *scores.values()}
+
+
+def test_a_named_architecture_is_not_proposed_again(record):
+    of = space(families=SMALL, training={"epochs": 6}, architectures={"small": {"dense": [8, 16]}})
+    _, executor, _ = search(record, of, 20)
+    widths = [tuple(block.width for block in t.architecture.dense) for t in executor.submitted]
+    assert widths.count((8, 16)) == 1
+
+
+def test_a_family_used_up_leaves_the_other_its_own_share(record):
+    cnn = {"blocks": [1, 2, 3], "filters": {"first": [4, 8, 16]}}
+    of = space(families=SMALL | {"cnn": cnn}, training={"epochs": 6})
+    outcome, executor, _ = search(record, of, 18)
+    assert outcome is Outcome.FINISHED
+    assert Counter(t.architecture.family for t in executor.submitted) == {"dense": 4, "cnn": 9}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"search": {"pruner": "median"}},
+        {"search": {"pruner": "hyperband"}, "architectures": NAMED},
+        {"search": {"sampler": "random"}, "families": SMALL, "training": {"epochs": 6}},
+    ],
+    ids=["median", "hyperband-and-named", "used-up"],
+)
+@pytest.mark.parametrize("stop_at", [1, 2, 7, 60])
+def test_a_search_cut_short_goes_on_to_the_trials_of_the_undisturbed_one(tmp_path, words, stop_at):
+    of = space(**words)
+    with recorded(tmp_path / "undisturbed", of) as undisturbed, recorded(tmp_path / "cut", of) as cut:
+        search(undisturbed, of, 20)
+        outcome, _, heard = search(cut, of, 20, stop_at=stop_at)
+        assert (outcome is Outcome.INTERRUPTED) == (len(heard.events) >= stop_at)
+        outcome, _, heard = search(cut, of, 20)
+        assert outcome is Outcome.FINISHED
+        assert told(cut.trials()[0]) == told(undisturbed.trials()[0])
+        ended_before = {t.number for t in heard.events[0].ended}
+        assert ended_before.isdisjoint(event.trial.number for event in heard.of(TrialEnded))
+
+
+def test_an_interrupted_search_leaves_what_runs_for_the_next_time(record):
+    outcome, _, _ = search(record, space(), 20, Scripted(2), stop_at=9)
+    assert outcome is Outcome.INTERRUPTED
+    running = [t.number for t in record.trials()[0] if t.status is Status.RUNNING]
+    assert len(running) == 2
+    _, executor, _ = search(record, space(), 20, Scripted(2))
+    assert [t.trial for t in executor.submitted[:2]] == running
+    assert all(t.status is not Status.RUNNING for t in record.trials()[0])
+
+
+def test_a_larger_total_extends_a_search_to_what_it_would_have_been(tmp_path):
+    of = space()
+    with recorded(tmp_path / "at-once", of) as at_once, recorded(tmp_path / "extended", of) as extended:
+        search(at_once, of, 12)
+        search(extended, of, 6)
+        search(extended, of, 12)
+        assert told(extended.trials()[0]) == told(at_once.trials()[0])
+
+
+def test_a_finished_search_trains_nothing_more(record):
+    search(record, space(), 4)
+    revision = record.revision()
+    outcome, executor, _ = search(record, space(), 4)
+    assert outcome is Outcome.FINISHED
+    assert executor.submitted == []
+    assert record.revision() == revision
+
+
+def test_a_deadline_that_has_passed_starts_nothing(record):
+    outcome, executor, _ = search(record, space(), 4, deadline=time.monotonic())
+    assert outcome is Outcome.HOURS_REACHED
+    assert executor.submitted == []
+
+
+def test_a_deadline_ends_a_search_in_the_middle(record):
+    def slowly(training):
+        time.sleep(0.02)
+        return curve(training)
+
+    outcome, executor, _ = search(record, space(), 50, Scripted(1, slowly), deadline=time.monotonic() + 0.3)
+    assert outcome is Outcome.HOURS_REACHED
+    assert 0 < len(executor.submitted) < 50
+
+
+@pytest.mark.parametrize("status", [Status.FAILED, Status.OUT_OF_MEMORY, Status.DIVERGED])
+def test_a_search_of_failures_only_goes_through_and_says_so(record, status):
+    executor = Scripted(2, curves=lambda _: [], ending=lambda _: status)
+    outcome, executor, _ = search(record, space(), 5, executor)
+    assert outcome is Outcome.ALL_FAILED
+    assert len(executor.submitted) == 5
+    assert all((t.status, t.score) == (status, None) for t in record.trials()[0])
+
+
+def test_one_failure_does_not_end_a_search(record):
+    def ending(training):
+        return Status.FAILED if training.trial == 1 else Status.COMPLETED
+
+    outcome, _, _ = search(record, space(), 4, Scripted(ending=ending))
+    assert outcome is Outcome.FINISHED
+    assert [t.status for t in record.trials()[0]].count(Status.FAILED) == 1
+
+
+def test_losses_that_are_no_numbers_are_recorded_and_the_search_goes_on(record):
+    def curves(training):
+        return [1.0, math.nan] if training.trial % 2 else curve(training)
+
+    def ending(training):
+        return Status.DIVERGED if training.trial % 2 else Status.COMPLETED
+
+    outcome, _, _ = search(record, space(), 12, Scripted(curves=curves, ending=ending))
+    assert outcome is Outcome.FINISHED
+    diverged = [t for t in record.trials()[0] if t.status is Status.DIVERGED]
+    assert len(diverged) == 6
+    assert all(t.verdict == "diverged" and math.isnan(t.runs[0].epochs[1].val_loss) for t in diverged)
+
+
+def test_what_the_sampler_was_told_is_recorded(record):
+    search(record, space(), 30)
+    trials = {t.number: t for t in record.trials()[0]}
+    proposals = record.proposals("dense") + record.proposals("cnn")
+    assert {p.trial for p in proposals} == set(trials)
+    for proposal in proposals:
+        trial = trials[proposal.trial]
+        completed = trial.status is Status.COMPLETED
+        assert proposal.state == ("COMPLETE" if completed else "PRUNED")
+        assert proposal.value == (trial.score if completed else trial.runs[0].epochs[-1].val_loss)
+        assert trial.params == proposal.params
+    assert {p.state for p in proposals} == {"COMPLETE", "PRUNED"}
+
+
+def test_events_are_heard_after_they_are_recorded(record):
+    def check(event):
+        with Record.open(record.path, read_only=True) as reader:
+            trials, _ = reader.trials()
+        match event:
+            case TrialStarted(trial):
+                assert trials[trial.number].status is Status.RUNNING
+            case EpochMeasured(trial, epoch):
+                assert trials[trial.number].runs[0].epochs[-1] == epoch
+            case TrialEnded(trial):
+                assert trials[trial.number].status is trial.status
+                assert trials[trial.number].verdict == trial.verdict
+
+    assert Search(space(), record, Scripted(), check).run(3, None, threading.Event()) is Outcome.FINISHED
