@@ -53,6 +53,11 @@ class Recipe:
     learning_rate: float
     patience: int | None
 
+    @property
+    def notation(self) -> str:
+        """One line for people: ``adam, learning rate 0.001, batch 32``."""
+        return f"{self.optimizer}, learning rate {self.learning_rate:.3g}, batch {self.batch_size}"
+
 
 @dataclass(frozen=True, slots=True)
 class Training:

@@ -94,7 +94,7 @@ class _Lines:
         match event:
             case SearchStarted():
                 self._tally = Tally.at_start(event)
-                self._say(f"{self._tally.ended} of {event.total} trials done; starting the workers")
+                self._say(f"{self._tally.ended} of {event.total} trials done; the workers are starting")
             case TrialEnded(trial):
                 self._tally.add(trial)
                 self._say(
@@ -125,9 +125,10 @@ class _Live:
             TextColumn("{task.fields[count]}", markup=False),
             TextColumn("{task.fields[text]}", markup=False),
             console=self._console,
+            transient=True,
         )
         self._trainings: dict[int, TaskID] = {}
-        self._search: TaskID | None = None
+        self._search = self._bars.add_task("", total=None, title="search", count="", text="starting …")
 
     def __enter__(self) -> "_Live":
         self._bars.start()
@@ -140,7 +141,6 @@ class _Live:
         match event:
             case SearchStarted():
                 self._tally = Tally.at_start(event)
-                self._search = self._bars.add_task("", total=event.total, title="search", count="", text="")
             case TrialStarted(trial):
                 self._trainings[trial.number] = self._bars.add_task(
                     "", total=trial.recipe.epochs, title=f"trial {trial.number}", count="", text=trial.label
@@ -156,13 +156,13 @@ class _Live:
                 self._bars.remove_task(self._trainings.pop(trial.number))
                 self._tally.add(trial)
                 self._console.print(f"trial {trial.number:>3}  {_ending(trial)}  {trial.label}", markup=False)
-        if self._search is not None:
-            self._bars.update(
-                self._search,
-                completed=self._tally.ended,
-                count=f"{self._tally.ended}/{self._tally.total} trials",
-                text=f"best {self._tally.best_text}, {self._tally.left_text}",
-            )
+        self._bars.update(
+            self._search,
+            total=self._tally.total,
+            completed=self._tally.ended,
+            count=f"{self._tally.ended}/{self._tally.total} trials",
+            text=f"best {self._tally.best_text}, {self._tally.left_text}",
+        )
 
 
 def _losses(epoch: EpochRecord) -> str:

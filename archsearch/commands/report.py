@@ -22,6 +22,7 @@ def redraw(place: Place, output: Path | None) -> Path:
         Of the report.
     """
     with Record.open(place.record, read_only=True) as record:
-        judged = judge(record.snapshot())
+        judged, mirrored = judge(record.snapshot()), record.mirrored()
     path = output or Path("reports") / f"{judged.snapshot.name}.html"
-    return write_report(judged.snapshot, judged.diagnoses, judged.ranked, path)
+    link = mirrored.uri if mirrored else None
+    return write_report(judged.snapshot, judged.diagnoses, judged.ranked, path, tracking_link=link)

@@ -193,7 +193,9 @@ def _conclude(work: _Work, status: str, mirror: MirrorThread | None) -> SearchRe
     if status == NOTHING_TO_DO and judged.snapshot.status == Outcome.ALL_FAILED:
         status = Outcome.ALL_FAILED
     path = work.options.reports / f"{judged.snapshot.name}.html"
-    report = write_report(judged.snapshot, judged.diagnoses, judged.ranked, path)
+    report = write_report(
+        judged.snapshot, judged.diagnoses, judged.ranked, path, tracking_link=work.tracking.uri
+    )
     result = work.result(judged, status, report, [])
     note = _bring_into_line(work, mirror, result)
     return work.result(judged, status, report, [note] if note else [])
@@ -254,7 +256,7 @@ def _versions() -> dict[str, str]:
         "scikit-learn",
         "mlflow",
     )
-    versions = {"python": platform.python_version(), "platform": platform.platform()}
+    versions = {"python": platform.python_version(), "platform": f"{platform.system()} {platform.machine()}"}
     for package in packages:
         try:
             versions[package] = metadata.version(package)

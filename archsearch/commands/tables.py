@@ -3,10 +3,12 @@
 import sys
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
 WHOLE = 100_000
+NARROWEST = 12
 
 
 def print_table(
@@ -17,29 +19,35 @@ def print_table(
     Parameters
     ----------
     columns : sequence of str
-        Headings; those of numbers are right-aligned, recognised by a leading ``">"``.
+        Headings; a leading ``">"`` marks columns of numbers, which are aligned to the right.
     rows : sequence of sequence of str
     flexible : str
         The column that is shortened where a terminal is too narrow.
     dim : int
         How many of the last rows are set apart.
     """
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in columns:
-        name = heading.removeprefix(">")
+    out = console()
+    headings = [column.removeprefix(">") for column in columns]
+    widths = [max(map(cell_len, cells)) for cells in zip(headings, *rows, strict=True)]
+    n = headings.index(flexible)
+    fixed = sum(widths) - widths[n]
+    gaps = len(columns) - 1
+    gap = 2 if out.width >= fixed + NARROWEST + 2 * gaps else 1
+    widths[n] = max(NARROWEST, min(widths[n], out.width - fixed - gap * gaps))
+    # Still too narrow: lines that run over are better than numbers cut short.
+    out.width = max(out.width, sum(widths) + gap * gaps)
+    table = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="bold")
+    for column, heading, width in zip(columns, headings, widths, strict=True):
         table.add_column(
-            name,
-            justify="right" if heading != name else "left",
+            heading,
+            justify="left" if column == heading else "right",
+            width=width,
             no_wrap=True,
             overflow="ellipsis",
-            ratio=None,
-            min_width=12
-            if name == flexible
-            else max([len(name), *(len(r[columns.index(heading)]) for r in rows)]),
         )
-    for n, row in enumerate(rows):
-        table.add_row(*row, style="dim" if n >= len(rows) - dim else None)
-    console().print(table, markup=False)
+    for number, row in enumerate(rows):
+        table.add_row(*row, style="dim" if number >= len(rows) - dim else None)
+    out.print(table)
 
 
 def console() -> Console:

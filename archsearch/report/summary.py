@@ -120,6 +120,7 @@ def _card(trial: TrialResult, diagnosis: Diagnosis | None, ranked: Ranked | None
         rank=ranked.rank if ranked else None,
         name=trial.name,
         notation=trial.architecture.notation,
+        recipe=trial.recipe.notation,
         family=trial.family,
         status=trial.status,
         verdict=str(diagnosis.verdict) if diagnosis else NOT_JUDGED,

@@ -72,6 +72,7 @@ class TrialCard:
     rank: int | None
     name: str | None
     notation: str
+    recipe: str
     family: str
     status: Status
     verdict: str

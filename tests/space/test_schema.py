@@ -1,7 +1,6 @@
 from dataclasses import asdict
 
 import pytest
-import yaml
 
 from archsearch.errors import SpaceError
 from archsearch.resources import bundled_spaces
@@ -21,9 +20,16 @@ def test_bundled_spaces_are_valid_and_named_after_their_file(name):
 
 
 @pytest.mark.parametrize("path", bundled_spaces().values(), ids=lambda path: path.stem)
-def test_a_space_written_out_as_text_is_the_same_space(path):
-    original = SearchSpace.from_yaml(path)
-    assert SearchSpace.from_mapping(yaml.safe_load(original.text)) == original
+def test_the_text_of_a_space_from_a_file_is_the_file(path):
+    assert SearchSpace.from_yaml(path).text == path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", bundled_spaces().values(), ids=lambda path: path.stem)
+def test_the_text_of_a_space_from_a_mapping_is_a_file_of_the_same_space(path, tmp_path):
+    words = SearchSpace.from_yaml(path).model_dump(mode="json", exclude_none=True)
+    file = tmp_path / "written.yaml"
+    file.write_text(SearchSpace.from_mapping(words).text, encoding="utf-8")
+    assert SearchSpace.from_yaml(file).model_dump(mode="json", exclude_none=True) == words
 
 
 def test_a_file_that_gives_no_name_is_named_by_its_stem(tmp_path):
