@@ -20,6 +20,13 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
+class DiskFull:
+    """The worker could not write what it had trained."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The answer to `EpochEnded`."""
 

@@ -10,9 +10,9 @@ from multiprocessing import Pipe
 from multiprocessing.connection import wait
 from pathlib import Path
 
-from archsearch.errors import ArchsearchError, Refused
+from archsearch.errors import ArchsearchError, Refused, StorageFull
 from archsearch.execution.executor import Event, RunEnded
-from archsearch.execution.messages import Answer, Ready, Setup
+from archsearch.execution.messages import Answer, DiskFull, Ready, Setup
 from archsearch.records import Status, Training, TrainingRun
 from archsearch.space.schema import Data
 
@@ -129,6 +129,11 @@ class _Worker:
             message = self.pipe.recv()
         except (EOFError, OSError):
             return self._died()
+        if isinstance(message, DiskFull):
+            raise StorageFull(
+                f"{message.path}: can't be written: the disk is full. Everything up to now is saved; repeat the "
+                "command once there is room"
+            )
         if isinstance(message, Ready):
             self.ready = True
             return []

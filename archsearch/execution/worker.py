@@ -11,7 +11,7 @@ import threading
 from multiprocessing.connection import Connection
 
 from archsearch.execution.executor import EpochEnded, RunEnded
-from archsearch.execution.messages import Answer, Ready, Setup
+from archsearch.execution.messages import Answer, DiskFull, Ready, Setup
 from archsearch.records import EpochRecord, Training
 
 
@@ -40,7 +40,12 @@ def main(descriptor: int) -> None:
                 return answer.go_on
 
             path = setup.models / f"trial-{training.trial}-seed-{seed}.keras"
-            pipe.send(RunEnded(training.trial, train(training, seed, dataset, ask, path)))
+            try:
+                run = train(training, seed, dataset, ask, path)
+            except OSError as error:
+                pipe.send(DiskFull(str(error.filename or setup.models)))
+            else:
+                pipe.send(RunEnded(training.trial, run))
 
 
 def _listen(pipe: Connection, inbox: "queue.SimpleQueue[Setup | Training | Answer]") -> None:

@@ -1,5 +1,6 @@
 """Train one architecture with one seed and measure it at every epoch's end."""
 
+import errno
 import math
 import time
 from collections.abc import Callable
@@ -32,7 +33,8 @@ def train(
 ) -> TrainingRun:
     """Train, deliver the weights of the epoch with the lowest validation loss, save them.
 
-    A failure of the training does not raise: it is the `Status` of the result.
+    A failure of the training does not raise: it is the `Status` of the result. Only a full disk raises, as
+    OSError: the training can be repeated once there is room.
 
     Parameters
     ----------
@@ -58,6 +60,8 @@ def train(
         model.fit(x, y, epochs=epochs, batch_size=batch_size, callbacks=[watch], verbose=0)
         saved = watch.save_best(model_path)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise  # the disk's fault, not the architecture's: not an outcome to record
         watch.fail(error)
     return TrainingRun(
         seed=seed,
@@ -137,7 +141,8 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
         self.model.set_weights(self._best_weights)
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f"unfinished-{path.name}")
-        self.model.save(unfinished, include_optimizer=False)
+        # Without the optimizer's state, which would make the file three times as large.
+        keras.Model(self.model.inputs, self.model.outputs).save(unfinished)
         unfinished.replace(path)  # a file under its own name is whole, whenever the process is killed
         return True
 
