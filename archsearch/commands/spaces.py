@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archsearch.data import data_shape
 from archsearch.errors import SpaceError
 from archsearch.resources import bundled_spaces
 from archsearch.space import SearchSpace
@@ -18,7 +19,14 @@ def read_space(space: "SearchSpace | Mapping[str, Any] | str | PathLike[str]") -
     Raises
     ------
     SpaceError
+        If it is not found or not valid, or its named architectures don't fit its data.
     """
+    parsed = _parsed(space)
+    parsed.require_fit(data_shape(parsed.data).input_shape)
+    return parsed
+
+
+def _parsed(space: "SearchSpace | Mapping[str, Any] | str | PathLike[str]") -> SearchSpace:
     if isinstance(space, SearchSpace):
         return space
     if isinstance(space, Mapping):

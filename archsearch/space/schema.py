@@ -18,9 +18,17 @@ from pydantic import (
     model_validator,
 )
 
-from archsearch.architecture import Activation, Architecture, Bridge, ConvBlock, DenseBlock, Pooling
+from archsearch.architecture import (
+    Activation,
+    Architecture,
+    Bridge,
+    ConvBlock,
+    DenseBlock,
+    Pooling,
+    max_pooling_steps,
+)
 from archsearch.errors import SpaceError
-from archsearch.space.document import read_document
+from archsearch.space.document import Document, read_document
 from archsearch.space.faults import describe_faults
 from archsearch.space.orderings import Ordering
 from archsearch.space.parameters import Choice, Quantity, Range, Words
@@ -165,6 +173,8 @@ class NamedArchitecture(Words):
     def _has_blocks(self) -> Self:
         if not (self.dense or self.conv):
             raise ValueError("an architecture needs dense blocks, conv blocks, or both")
+        if self.bridge != "flatten" and not self.conv:
+            raise ValueError("a bridge other than flatten needs conv blocks before it")
         return self
 
     def build(self) -> Architecture:
@@ -272,14 +282,38 @@ class SearchSpace(Words):
         text = json.dumps(self.identity, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
-    _source: str | None = PrivateAttr(default=None)
+    _document: Document | None = PrivateAttr(default=None)
 
     @property
     def text(self) -> str:
         """The file as it was written; of a space that came from no file, its words as YAML."""
-        if self._source is not None:
-            return self._source
+        if self._document is not None:
+            return self._document.text
         return yaml.safe_dump(self.model_dump(mode="json", exclude_none=True), sort_keys=False, width=100)
+
+    def require_fit(self, input_shape: tuple[int, ...]) -> None:
+        """Check that the named architectures can take samples of `input_shape`.
+
+        Raises
+        ------
+        SpaceError
+            If an image would be pooled to nothing.
+        """
+        most = max_pooling_steps(input_shape)
+        for name, words in self.architectures.items():
+            poolings = sum(block.pooling != "none" for block in words.conv)
+            if poolings > most:
+                size = "×".join(map(str, input_shape[:2]))
+                fault = f"{poolings} poolings, but images of {size} pixels can be halved {most} times"
+                place = self._place_of("architectures", name)
+                raise SpaceError(f"{place}architectures.{name}: {fault}; set pooling: none in some blocks")
+
+    def _place_of(self, *location: str) -> str:
+        """``file:line:column: `` of a word; empty for a space that came from no file."""
+        if self._document is None:
+            return ""
+        line, column = self._document.place(location)
+        return f"{self._document.name}:{line}:{column}: "
 
     @classmethod
     def from_yaml(cls, path: Path) -> Self:
@@ -298,7 +332,7 @@ class SearchSpace(Words):
             faults = [(document.place(at), message) for at, message in describe_faults(error, cls, value)]
             lines = [f"{path}:{line}:{column}: {message}" for (line, column), message in sorted(faults)]
             raise SpaceError("\n".join(lines)) from None
-        space._source = document.text
+        space._document = document
         return space
 
     @classmethod

@@ -159,7 +159,9 @@ class Search:
         if isinstance(event, EpochEnded):
             self._record.add_epoch(event.trial, event.seed, event.epoch)
             prune = event.epoch.is_finite and self._planner.should_prune(trial, event.epoch)
-            self._executor.answer(event.trial, go_on=not prune)
+            # A training at its last epoch has cost all it will: its result is kept, however bad.
+            is_last = event.epoch.epoch == trial.recipe.epochs
+            self._executor.answer(event.trial, go_on=is_last or not prune)
             self._notify(EpochMeasured(trial, event.epoch))
             return
         runs = self._running[event.trial]

@@ -174,3 +174,21 @@ def test_require_good_turns_a_search_without_a_good_model_into_exit_code_3(tmp_p
     path = written("name: short\ndata: digits\narchitectures: {a: {dense: [8]}}\ntraining: {epochs: 1}\n")
     assert run("run", path, "--require-good", cwd=tmp_path).returncode == 3
     assert run("run", path, cwd=tmp_path).returncode == 0
+
+
+def test_a_named_architecture_that_pools_its_image_away_is_refused_with_its_place() -> None:
+    blocks = ", ".join(["8"] * 4)
+    path = written(
+        f"data: digits\narchitectures:\n  fits: {{conv: [8, 8, 8]}}\n  deep: {{conv: [{blocks}]}}\n"
+    )
+    for command in ("run", "check"):
+        result = invoke(command, path)
+        assert result.exit_code == 2
+        assert "space.yaml:4:3: architectures.deep: 4 poolings, but images of 8×8 pixels" in result.stderr
+
+
+def test_a_bridge_without_convolutions_is_refused() -> None:
+    path = written("data: digits\narchitectures: {a: {dense: [8], bridge: global_max}}\n")
+    result = invoke("check", path)
+    assert result.exit_code == 2
+    assert "a bridge other than flatten needs conv blocks" in result.stderr

@@ -268,3 +268,11 @@ def test_events_are_heard_after_they_are_recorded(record):
                 assert trials[trial.number].verdict == trial.verdict
 
     assert Search(space(), record, Scripted(), check).run(3, None, threading.Event()) is Outcome.FINISHED
+
+
+def test_a_training_at_its_last_epoch_is_not_thrown_away(record):
+    def curves(training):
+        return [1.0] * 9 + [1.0 + training.trial]
+
+    search(record, space(search={"pruner": "median"}), 20, Scripted(curves=curves))
+    assert {trial.status for trial in record.trials()[0]} == {Status.COMPLETED}
