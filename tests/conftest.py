@@ -18,7 +18,7 @@ TINY_SPACE = """\
 name: tiny
 data: digits
 families:
-  dense: {depth: {low: 1, high: 3}, narrowest: 16, widest: [32, 64], dropout: [0.0, 0.3], batch_norm: [true, false]}
+  dense: {depth: {low: 1, high: 3}, narrowest: 16, widest: [32, 64], dropout: [0.0, 0.3]}
   cnn: {blocks: [1, 2], filters: {first: [4, 8]}, pooling: [max, average], dropout: [0.0, 0.2]}
 training: {epochs: 6, batch_size: 64, learning_rate: {low: 1e-3, high: 1e-2, log: true}}
 search: {trials: 4, seed: 0}

@@ -48,7 +48,8 @@ def test_the_wheel_carries_the_report_s_template(built: Path) -> None:
 
 def test_the_sdist_carries_spaces_tests_and_the_ignore_rules(built: Path) -> None:
     (sdist,) = built.glob("*.tar.gz")
-    names = {name.split("/", 1)[-1] for name in tarfile.open(sdist).getnames()}
+    with tarfile.open(sdist) as archive:
+        names = {name.split("/", 1)[-1] for name in archive.getnames()}
     assert {f"search_spaces/{name}" for name in SPACES} <= names
     assert {"mlruns.gitignore", "constraints.txt", "Makefile", "tests/conftest.py"} <= names
 

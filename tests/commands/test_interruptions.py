@@ -63,7 +63,7 @@ def finish(folder: Path) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def mlflow_runs(folder: Path, result: dict):
+def mlflow_runs(result: dict):
     from mlflow import MlflowClient
 
     return MlflowClient(result["tracking_uri"]).search_runs([result["experiment_id"]])
@@ -91,7 +91,7 @@ def test_a_killed_search_goes_on_and_trains_nothing_twice(tmp_path: Path) -> Non
     for trial in after:
         epochs = [epoch.epoch for epoch in trial.runs[0].epochs]
         assert epochs == list(range(1, len(epochs) + 1))
-    mirrored = children_by_trial(mlflow_runs(tmp_path, result))
+    mirrored = children_by_trial(mlflow_runs(result))
     assert sorted(mirrored) == list(range(6))
     assert "RUNNING" not in mirrored.values()
 
@@ -111,7 +111,7 @@ def test_a_signal_stops_within_seconds_with_exit_code_75_and_mlflow_closed(
     assert "Traceback" not in err
     result = json.loads(out.splitlines()[-1])
     assert result["status"] == "interrupted"
-    assert all(run.info.status != "RUNNING" for run in mlflow_runs(tmp_path, result))
+    assert all(run.info.status != "RUNNING" for run in mlflow_runs(result))
     assert finish(tmp_path)["status"] == "finished"
 
 
