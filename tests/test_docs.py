@@ -18,6 +18,7 @@ from conftest import environment
 from pydantic import BaseModel
 
 from archsearch.cli import main
+from archsearch.commands.spaces import read_space
 from archsearch.diagnosis import FLAGS, PRECEDENCE, REMARKS, Verdict
 from archsearch.errors import ExitCode
 from archsearch.ranking import COLUMNS
@@ -137,7 +138,7 @@ def test_every_space_and_fragment_of_a_space_is_valid(text: str, tmp_path: Path)
         text += "\narchitectures: {any: {dense: [8]}}\n"
     path = tmp_path / "space.yaml"
     path.write_text(text, encoding="utf-8")
-    SearchSpace.from_yaml(path)
+    read_space(path)
 
 
 @pytest.mark.parametrize("words", command_lines())
