@@ -142,7 +142,7 @@ def run(
         new=new,
         tracking_uri=tracking_uri,
         tracking=tracking,
-        command=shlex.join(["archsearch", *sys.argv[1:]]),
+        command=shlex.join(["archsearch", *(word for word in sys.argv[1:] if word != "--new")]),
     )
     parsed = read_space(space)
     with progress(quiet=quiet) as notify:

@@ -184,7 +184,9 @@ class TrialResult:
     score : float or None
         What the optimiser was told (`archsearch.ranking.score`); lower is better.
     verdict : str or None
-        As last judged; None while running.
+        Of the run as a whole, as last judged; None while running.
+    delivered : str or None
+        Verdict of the delivered weights, likewise.
     params : mapping
         What the sampler chose, by the parameter's name; empty for a named architecture.
     """
@@ -198,6 +200,7 @@ class TrialResult:
     parameters: int
     score: float | None = None
     verdict: str | None = None
+    delivered: str | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -1,62 +1,14 @@
-"""What tests of several folders share: the real command, a small real search, a real MLflow server."""
+"""What tests of several folders share: a small real search, a real MLflow server, a browser."""
 
-import contextlib
 import json
-import os
-import socket
-import subprocess
+import shutil
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
+from real_command import TINY_SPACE, Searched, free_port, run, serving
 
-TINY_SPACE = """\
-name: tiny
-data: digits
-families:
-  dense: {depth: {low: 1, high: 3}, narrowest: 16, widest: [32, 64], dropout: [0.0, 0.3]}
-  cnn: {blocks: [1, 2], filters: {first: [4, 8]}, pooling: [max, average], dropout: [0.0, 0.2]}
-training: {epochs: 6, batch_size: 64, learning_rate: {low: 1e-3, high: 1e-2, log: true}}
-search: {trials: 4, seed: 0}
-execution: {workers: 2}
-"""
-
-
-def command(*words: str | Path) -> list[str]:
-    """The real command, run by this Python."""
-    return [sys.executable, "-m", "archsearch", *map(str, words)]
-
-
-def environment(**changes: str) -> dict[str, str]:
-    """The process's environment without what would lead a test astray."""
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
-    return inherited | {"MLFLOW_DISABLE_TELEMETRY": "true"} | changes
-
-
-def run(
-    *words: str | Path, cwd: Path, timeout: float = 240, **changes: str
-) -> subprocess.CompletedProcess[str]:
-    """Run the real command to its end."""
-    return subprocess.run(
-        command(*words), cwd=cwd, env=environment(**changes), capture_output=True, text=True, timeout=timeout
-    )
-
-
-@dataclass(frozen=True)
-class Searched:
-    """A finished search: where it ran and the JSON object it printed."""
-
-    folder: Path
-    result: dict
-    stderr: str
-
-    @property
-    def record(self) -> Path:
-        return self.folder / "mlruns" / "searches" / self.result["search"] / "record.sqlite"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture(scope="session")
@@ -69,39 +21,6 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Searched:
     return Searched(folder, json.loads(done.stdout.splitlines()[-1]), done.stderr)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextlib.contextmanager
-def serving(words: list[str], port: int, cwd: Path) -> Iterator[str]:
-    """A server process on `port`, once it answers; ended with all it started."""
-    log = cwd / f"server-{port}.log"
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            words, cwd=cwd, env=environment(), stdout=out, stderr=out, start_new_session=True
-        )
-    uri = f"http://127.0.0.1:{port}"
-    try:
-        _wait_for(uri, process, log)
-        yield uri
-    finally:
-        os.killpg(process.pid, 15)
-        process.wait(timeout=30)
-
-
-def _wait_for(uri: str, process: subprocess.Popen, log: Path) -> None:
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline:
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{uri}/health", timeout=2):
-            return
-        assert process.poll() is None, log.read_text()
-        time.sleep(0.3)
-    raise AssertionError(f"no answer from {uri}: {log.read_text()}")
-
-
 @pytest.fixture(scope="session")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real MLflow server with a store of its own."""
@@ -111,3 +30,18 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     words += ["--artifacts-destination", str(folder / "artifacts")]
     with serving(words, port, folder) as uri:
         yield uri
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A headless Chromium: the one on PATH."""
+    executable = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if executable is None:
+        pytest.skip("no Chromium on PATH: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=flags)
+        yield browser
+        browser.close()

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import environment
+from real_command import environment
 
 from archsearch.errors import SpaceError
 

@@ -14,8 +14,8 @@ from typing import Any, get_args
 
 import click
 import pytest
-from conftest import environment
 from pydantic import BaseModel
+from real_command import environment
 
 from archsearch.cli import main
 from archsearch.commands.spaces import read_space

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Searched
+from real_command import Searched
 
 HEAVY = {"tensorflow", "keras", "mlflow", "torch", "jax"}
 

@@ -20,13 +20,13 @@ def show_space(space: SearchSpace, origin: str) -> None:
     out.print()
     size = "×".join(map(str, shape.input_shape))
     out.print(f"data          {space.data.source}: {size}, {len(shape.classes)} classes")
-    for family, words in space.families.named.items():
-        out.print(f"{family:<13} {'; '.join(_words(words))}", soft_wrap=True)
+    families = space.families.named.items()
+    search = space.search.model_copy(update={"trials": space.trials})
+    rest = (("training", space.training), ("search", search), ("execution", space.execution))
+    for name, words in (*families, *rest):
+        out.print(f"{name:<13} {'; '.join(_words(words))}", soft_wrap=True)
     if space.architectures:
         out.print(f"architectures {len(space.architectures)} named")
-    for name in ("training", "search", "execution"):
-        out.print(f"{name:<13} {'; '.join(_words(getattr(space, name)))}", soft_wrap=True)
-    out.print(f"{'trials':<13} {space.trials}")
     out.print()
     samples = _architectures(space, shape.input_shape)
     rows = [

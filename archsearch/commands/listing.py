@@ -5,6 +5,7 @@ from pathlib import Path
 
 from archsearch.commands.tables import console, print_table
 from archsearch.errors import StoreError
+from archsearch.ranking import leader
 from archsearch.records import Status
 from archsearch.study import Place, Record, Store
 
@@ -33,8 +34,7 @@ def _row(place: Place) -> list[str]:
     status = sessions[-1].status if sessions else "interrupted"
     if status == "running" and not place.is_held():
         status = "interrupted"  # killed before it could say so
-    scored = [trial for trial in trials if trial.score is not None]
-    best = min(scored, key=lambda trial: trial.score or 0.0, default=None)
+    best = leader(trials)
     ended = sum(trial.status is not Status.RUNNING for trial in trials)
     return [
         header.id,

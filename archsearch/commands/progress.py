@@ -1,6 +1,5 @@
 """What a person sees while a search runs: live bars on a terminal, plain lines elsewhere."""
 
-import math
 import sys
 import time
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from archsearch.ranking import leader
 from archsearch.records import EpochRecord, Status, TrialResult
 from archsearch.study import EpochMeasured, Notify, SearchEvent, SearchStarted, TrialEnded, TrialStarted
 
@@ -41,9 +41,8 @@ class Tally:
         self.consider(trial)
 
     def consider(self, trial: TrialResult) -> None:
-        """Keep `trial` if its score is the best so far."""
-        if trial.score is not None and (self.best is None or trial.score < (self.best.score or math.inf)):
-            self.best = trial
+        """Keep `trial` if it ranks above the best so far."""
+        self.best = leader(filter(None, (self.best, trial)))
 
     @property
     def best_text(self) -> str:

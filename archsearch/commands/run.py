@@ -184,12 +184,12 @@ def _interrupted(work: _Work, mirror: MirrorThread | None) -> SearchResult:
 def _conclude(work: _Work, status: str, mirror: MirrorThread | None) -> SearchResult:
     """Judge all trials against each other, write the report, bring MLflow into line."""
     judged = judge(work.record.snapshot())
-    changed = {
-        trial.number: str(judged.diagnoses[trial.number].verdict)
-        for trial in judged.snapshot.trials
-        if trial.number in judged.diagnoses and trial.verdict != judged.diagnoses[trial.number].verdict
+    verdicts = {
+        number: (str(diagnosis.verdict), str(diagnosis.delivered))
+        for number, diagnosis in judged.diagnoses.items()
     }
-    work.record.set_verdicts(changed)
+    before = {trial.number: (trial.verdict, trial.delivered) for trial in judged.snapshot.trials}
+    work.record.set_verdicts({n: verdict for n, verdict in verdicts.items() if before[n] != verdict})
     if status == NOTHING_TO_DO and judged.snapshot.status == Outcome.ALL_FAILED:
         status = Outcome.ALL_FAILED
     path = work.options.reports / f"{judged.snapshot.name}.html"

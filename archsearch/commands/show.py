@@ -94,9 +94,8 @@ def _reference_row(reference: Reference) -> list[str]:
 def _status(result: SearchResult) -> str:
     snapshot, counts = result.judged.snapshot, result.counts
     said = ", ".join(f"{count} {word}" for word, count in counts.items())
-    trials = (
-        f"{len(snapshot.trials)} of {snapshot.total} trials ({said}) in {duration(snapshot.wall_seconds)}"
-    )
+    ended = sum(counts.values())
+    trials = f"{ended} of {snapshot.total} trials ({said}) in {duration(snapshot.wall_seconds)}"
     how = {
         "finished": "complete",
         NOTHING_TO_DO: "complete already, nothing to do",

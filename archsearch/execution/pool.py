@@ -131,8 +131,8 @@ class _Worker:
             return self._died()
         if isinstance(message, DiskFull):
             raise StorageFull(
-                f"{message.path}: can't be written: the disk is full. Everything up to now is saved; repeat the "
-                "command once there is room"
+                f"{message.path}: can't be written: the disk is full. Everything up to now is saved; "
+                "repeat the command once there is room"
             )
         if isinstance(message, Ready):
             self.ready = True

@@ -1,7 +1,7 @@
 """The order of trials: by tier of verdict, then by score, then by number."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from archsearch.diagnosis import Diagnosis, Verdict
@@ -71,10 +71,12 @@ def tier(diagnosis: Diagnosis) -> int:
     4    diverged, not learning
     ==== ===================================================================================
     """
-    of_run = TIERS[diagnosis.verdict]
-    if diagnosis.delivered is Verdict.GOOD:
-        return min(of_run, GOOD_WEIGHTS_TIER)
-    return of_run
+    return _tier(diagnosis.verdict, diagnosis.delivered)
+
+
+def _tier(verdict: Verdict, delivered: Verdict) -> int:
+    of_run = TIERS[verdict]
+    return min(of_run, GOOD_WEIGHTS_TIER) if delivered is Verdict.GOOD else of_run
 
 
 def rank(trials: Sequence[TrialResult], diagnoses: Mapping[int, Diagnosis]) -> tuple[Ranked, ...]:
@@ -96,6 +98,16 @@ def rank(trials: Sequence[TrialResult], diagnoses: Mapping[int, Diagnosis]) -> t
         _candidates(trials, diagnoses), key=lambda each: (each.tier, each.score, each.trial.number)
     )
     return tuple(_placed(candidates, index) for index in range(len(candidates)))
+
+
+def leader(trials: Iterable[TrialResult]) -> TrialResult | None:
+    """The best so far by stored verdicts and scores, without judging all trials anew."""
+    placed = [
+        (_tier(Verdict(trial.verdict), Verdict(trial.delivered)), trial.score, trial.number, trial)
+        for trial in trials
+        if trial.score is not None and trial.verdict and trial.delivered
+    ]
+    return min(placed)[-1] if placed else None
 
 
 def _candidates(trials: Sequence[TrialResult], diagnoses: Mapping[int, Diagnosis]) -> list[Candidate]:

@@ -274,6 +274,9 @@ class SearchSpace(Words):
         """The words that make it this search: changing another one continues the same search."""
         values = self.model_dump(mode="json", exclude={"name", "execution"}, exclude_none=True)
         values["search"].pop("trials", None)
+        if self.architectures:
+            # They are tried in this order, which JSON objects do not promise to keep.
+            values["order of architectures"] = list(self.architectures)
         return values
 
     @property

@@ -40,7 +40,8 @@ CREATE TABLE sessions (
 );
 CREATE TABLE trials (
     number INTEGER PRIMARY KEY, name TEXT, architecture TEXT NOT NULL, recipe TEXT NOT NULL,
-    parameters INTEGER NOT NULL, status TEXT NOT NULL, score REAL, verdict TEXT, revision INTEGER NOT NULL
+    parameters INTEGER NOT NULL, status TEXT NOT NULL, score REAL, verdict TEXT, revision INTEGER NOT NULL,
+    delivered TEXT
 );
 CREATE INDEX trials_by_revision ON trials (revision);
 CREATE TABLE proposals (
@@ -263,7 +264,7 @@ class Record:
         """Add a trial that starts now, with the proposal it came from."""
         with self._writing() as db:
             db.execute(
-                "INSERT INTO trials VALUES (?, ?, ?, ?, ?, ?, NULL, NULL, ?)",
+                "INSERT INTO trials VALUES (?, ?, ?, ?, ?, ?, NULL, NULL, ?, NULL)",
                 (
                     trial.number,
                     trial.name,
@@ -309,19 +310,27 @@ class Record:
                     "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _run_row(trial.number, run)
                 )
             db.execute(
-                "UPDATE trials SET status = ?, score = ?, verdict = ?, revision = ? WHERE number = ?",
-                (trial.status, trial.score, trial.verdict, _next_revision(db), trial.number),
+                "UPDATE trials SET status = ?, score = ?, verdict = ?, delivered = ?, revision = ? "
+                "WHERE number = ?",
+                (
+                    trial.status,
+                    trial.score,
+                    trial.verdict,
+                    trial.delivered,
+                    _next_revision(db),
+                    trial.number,
+                ),
             )
             if proposal:
                 _put_proposal(db, proposal)
 
-    def set_verdicts(self, verdicts: Mapping[int, str]) -> None:
-        """Store the verdicts of trials judged again."""
+    def set_verdicts(self, verdicts: Mapping[int, tuple[str, str]]) -> None:
+        """Store the verdicts of trials judged again: of the run, and of the delivered weights."""
         with self._writing() as db:
-            for number, verdict in verdicts.items():
+            for number, (verdict, delivered) in verdicts.items():
                 db.execute(
-                    "UPDATE trials SET verdict = ?, revision = ? WHERE number = ?",
-                    (verdict, _next_revision(db), number),
+                    "UPDATE trials SET verdict = ?, delivered = ?, revision = ? WHERE number = ?",
+                    (verdict, delivered, _next_revision(db), number),
                 )
 
     @contextmanager
@@ -388,7 +397,7 @@ class Record:
                 revision = self._db.execute("SELECT coalesce(max(revision), 0) FROM trials").fetchone()[0]
                 rows = self._db.execute(
                     "SELECT trials.number, name, architecture, recipe, parameters, status, score, verdict, "
-                    "params FROM trials LEFT JOIN proposals ON proposals.trial = trials.number "
+                    "delivered, params FROM trials LEFT JOIN proposals ON proposals.trial = trials.number "
                     "WHERE revision > ? ORDER BY trials.number",
                     (changed_after,),
                 ).fetchall()
@@ -528,7 +537,7 @@ def _run(row: Sequence[Any], epochs: Sequence[EpochRecord], classes: int) -> Tra
 
 
 def _trial(row: Sequence[Any], runs: Mapping[int, tuple[TrainingRun, ...]]) -> TrialResult:
-    number, name, architecture, recipe, parameters, status, score, verdict, params = row
+    number, name, architecture, recipe, parameters, status, score, verdict, delivered, params = row
     return TrialResult(
         number=number,
         name=name,
@@ -539,6 +548,7 @@ def _trial(row: Sequence[Any], runs: Mapping[int, tuple[TrainingRun, ...]]) -> T
         parameters=parameters,
         score=score,
         verdict=verdict,
+        delivered=delivered,
         params=json.loads(params) if params else {},
     )
 

@@ -174,8 +174,8 @@ class Search:
         """Judge a trial, tell the sampler, record both, in this order: the record is what was told."""
         trial = replace(trial, status=_overall(trial.runs), score=_score(trial.runs))
         earlier = [other for other in self._trials.values() if other.number != trial.number]
-        verdict = diagnose_trial(trial, earlier, self._data, self._linear).verdict
-        trial = replace(trial, verdict=str(verdict))
+        diagnosis = diagnose_trial(trial, earlier, self._data, self._linear)
+        trial = replace(trial, verdict=str(diagnosis.verdict), delivered=str(diagnosis.delivered))
         proposal = self._planner.tell(trial)
         self._record.end_trial(trial, proposal)
         self._trials[trial.number] = trial

@@ -99,7 +99,7 @@ class Store:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = path.absolute()
 
     @property
     def database(self) -> Path:
@@ -191,7 +191,7 @@ class Store:
         return sorted(found, key=lambda pair: pair[1].created_at, reverse=True)
 
     def _place(self, id_: str) -> Place:
-        return Place((self.path / "searches" / id_).absolute())
+        return Place(self.path / "searches" / id_)
 
 
 def _conflict(space: SearchSpace, place: Place, header: Header) -> str:

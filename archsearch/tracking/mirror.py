@@ -12,7 +12,7 @@ from typing import Any
 
 from archsearch.errors import TrackingError
 from archsearch.records import EpochRecord, Recipe, SearchSnapshot, Status, TrainingRun, TrialResult
-from archsearch.tracking.server import Tracking, prepare_mlflow
+from archsearch.tracking.server import Tracking, first_line, prepare_mlflow
 
 SEARCH_TAG = "archsearch.search"
 TRIAL_TAG = "archsearch.trial"
@@ -78,10 +78,10 @@ class Mirror:
             self.run_id = self._parent()
             self._find_children()
         except MlflowException as error:
-            raise TrackingError(f"MLflow at {self.tracking.uri}: {_first_line(error)}") from None
+            raise TrackingError(f"MLflow at {self.tracking.uri}: {first_line(error)}") from None
         except Exception as error:
             # Whatever the database's driver raises: there is no common base.
-            reason = f"{type(error).__name__}: {_first_line(error)}"
+            reason = f"{type(error).__name__}: {first_line(error)}"
             raise TrackingError(f"MLflow at {self.tracking.uri}: {reason}") from None
 
     def push(self, trials: Iterable[TrialResult]) -> None:
@@ -162,8 +162,9 @@ class Mirror:
             child.epochs = len(run.epochs)
             if run.status is not Status.RUNNING and trial.status is not Status.RUNNING:
                 self._end_child(child, trial, run)
-        if trial.verdict != child.verdict and trial.verdict:
+        if trial.verdict and trial.delivered and child.verdict != trial.verdict:
             self._client.set_tag(child.run_id, "verdict", trial.verdict)
+            self._client.set_tag(child.run_id, "delivered_verdict", trial.delivered)
             child.verdict = trial.verdict
 
     def _create_child(self, trial: TrialResult, run: TrainingRun) -> _Child:
@@ -185,8 +186,8 @@ class Mirror:
         tags = {"status": str(run.status)}
         if run.reason:
             tags["reason"] = run.reason
-        if trial.verdict:
-            tags["verdict"] = trial.verdict
+        if trial.verdict and trial.delivered:
+            tags |= {"verdict": trial.verdict, "delivered_verdict": trial.delivered}
         self._log(child.run_id, metrics=_best(trial, run), params=_text(run.environment), tags=tags)
         ended = int(run.epochs[-1].ended_at * 1000) if run.epochs else None
         self._client.set_terminated(child.run_id, _ENDS.get(run.status, "FAILED"), ended)
@@ -315,8 +316,3 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user may have no name
         return "unknown"
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -62,27 +63,63 @@ def prepare_mlflow() -> None:
 
 
 def check_answers(tracking: Tracking) -> None:
-    """Check that a server answers, in at most `PROBE_SECONDS`; without importing MLflow.
+    """Check that what the user named answers, in at most `PROBE_SECONDS`.
+
+    The store's own database is not asked: it is made when it is first used.
 
     Raises
     ------
     TrackingError
     """
-    if not tracking.is_http:
-        return
+    if tracking.is_http:
+        fault = _http_fault(tracking)
+    else:
+        fault = None if tracking.artifacts else _client_fault(tracking)
+    if fault:
+        raise TrackingError(
+            f"MLflow at {tracking.uri} does not answer: {fault}; start it, name another --tracking-uri, "
+            "or use --tracking later to search now and mirror at the next start"
+        )
+
+
+def _http_fault(tracking: Tracking) -> str | None:
+    """What is wrong with a server; without importing MLflow."""
     try:
         with urllib.request.urlopen(f"{tracking.uri.rstrip('/')}/health", timeout=PROBE_SECONDS):
-            return
+            return None
     except urllib.error.HTTPError as error:
         if error.code in (401, 403):  # it answers; the client brings its credentials
-            return
-        reason = f"it answers HTTP {error.code} at /health"
+            return None
+        return f"it answers HTTP {error.code} at /health"
     except (OSError, ValueError) as error:
-        reason = str(getattr(error, "reason", error))
-    raise TrackingError(
-        f"MLflow at {tracking.uri} does not answer: {reason}; start it, name another --tracking-uri, "
-        "or use --tracking later to search now and mirror at the next start"
-    )
+        return str(getattr(error, "reason", error))
+
+
+def _client_fault(tracking: Tracking) -> str | None:
+    """What is wrong with a database: asked in a thread, since its driver may wait for minutes."""
+    prepare_mlflow()
+    faults: list[str] = []
+
+    def ask() -> None:
+        from mlflow import MlflowClient
+
+        try:
+            MlflowClient(tracking.uri).search_experiments(max_results=1)
+        except Exception as error:  # whatever the driver raises: there is no common base
+            faults.append(first_line(error))
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(PROBE_SECONDS)
+    if thread.is_alive():
+        return f"nothing within {PROBE_SECONDS} s"
+    return faults[0] if faults else None
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's text, or its kind where it has none."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
 
 
 def serve(tracking: Tracking, port: int, extra: Sequence[str] = ()) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from conftest import TINY_SPACE, Searched, run
+from real_command import TINY_SPACE, Searched, run
 
 from archsearch.cli import main
 
@@ -192,3 +192,10 @@ def test_a_bridge_without_convolutions_is_refused() -> None:
     result = invoke("check", path)
     assert result.exit_code == 2
     assert "a bridge other than flatten needs conv blocks" in result.stderr
+
+
+def test_a_tracking_uri_of_no_known_kind_is_refused_before_anything_is_made() -> None:
+    result = invoke("run", "digits", "--tracking-uri", "nonsense://x")
+    assert result.exit_code == 2
+    assert "nonsense://x" in result.stderr
+    assert not list(Path("mlruns").rglob("record.sqlite"))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import TINY_SPACE, command, environment, run
+from real_command import TINY_SPACE, command, environment, run
 
 from archsearch.records import Status
 from archsearch.study import Record

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import Searched, command, free_port, run, serving
+from real_command import Searched, command, free_port, run, serving
 
 from archsearch.records import Status
 from archsearch.study import Record

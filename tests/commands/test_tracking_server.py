@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import free_port, run
+from real_command import free_port, run
 
 pytestmark = pytest.mark.slow
 

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archsearch.diagnosis import Curves, Diagnosis, Verdict, diagnose_trials
-from archsearch.ranking import TIERS, rank, tier
+from archsearch.ranking import TIERS, leader, rank, tier
 from archsearch.records import Status
 
 TRIALS = [
@@ -129,3 +129,20 @@ def test_reasons_give_the_evidence():
 
 def test_nothing_to_rank_is_an_empty_ranking():
     assert rank([], {}) == ()
+
+
+def test_the_leader_is_the_first_of_the_ranking_by_stored_verdicts():
+    trials = [
+        replace(TRIALS[number], number=number, score=score, verdict=verdict, delivered=delivered)
+        for number, (score, verdict, delivered) in enumerate(
+            [
+                (0.1, "unstable", "unstable"),
+                (0.3, "good", "good"),
+                (0.2, "overfit", "good"),
+                (None, "not_judged", "not_judged"),
+            ]
+        )
+    ]
+    assert leader(trials).number == 1
+    assert leader([trials[0], trials[2], trials[3]]).number == 2
+    assert leader([trials[3]]) is None

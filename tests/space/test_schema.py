@@ -143,3 +143,11 @@ def test_a_mapping_without_a_name_is_refused():
 def test_a_space_can_not_be_changed():
     with pytest.raises(ValueError, match="frozen"):
         space().name = "other"
+
+
+def test_the_order_of_named_architectures_identifies_a_search():
+    first, second = ("x", {"dense": [8]}), ("y", {"dense": [16]})
+    one = SearchSpace.from_mapping({"name": "s", "data": "digits", "architectures": dict([first, second])})
+    other = SearchSpace.from_mapping({"name": "s", "data": "digits", "architectures": dict([second, first])})
+    assert one.fingerprint != other.fingerprint
+    assert changed_words(one.identity, other.identity) == ['order of architectures: ["x", "y"] → ["y", "x"]']

@@ -1,0 +1,89 @@
+"""The real command and real servers, for tests that use them."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+TINY_SPACE = """\
+name: tiny
+data: digits
+families:
+  dense: {depth: {low: 1, high: 3}, narrowest: 16, widest: [32, 64], dropout: [0.0, 0.3]}
+  cnn: {blocks: [1, 2], filters: {first: [4, 8]}, pooling: [max, average], dropout: [0.0, 0.2]}
+training: {epochs: 6, batch_size: 64, learning_rate: {low: 1e-3, high: 1e-2, log: true}}
+search: {trials: 4, seed: 0}
+execution: {workers: 2}
+"""
+
+
+def command(*words: str | Path) -> list[str]:
+    """The real command, run by this Python."""
+    return [sys.executable, "-m", "archsearch", *map(str, words)]
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """The process's environment without what would lead a test astray."""
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
+    return inherited | {"MLFLOW_DISABLE_TELEMETRY": "true"} | changes
+
+
+def run(
+    *words: str | Path, cwd: Path, timeout: float = 240, **changes: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the real command to its end."""
+    return subprocess.run(
+        command(*words), cwd=cwd, env=environment(**changes), capture_output=True, text=True, timeout=timeout
+    )
+
+
+@dataclass(frozen=True)
+class Searched:
+    """A finished search: where it ran and the JSON object it printed."""
+
+    folder: Path
+    result: dict
+    stderr: str
+
+    @property
+    def record(self) -> Path:
+        return self.folder / "mlruns" / "searches" / self.result["search"] / "record.sqlite"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def serving(words: list[str], port: int, cwd: Path) -> Iterator[str]:
+    """A server process on `port`, once it answers; ended with all it started."""
+    log = cwd / f"server-{port}.log"
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            words, cwd=cwd, env=environment(), stdout=out, stderr=out, start_new_session=True
+        )
+    uri = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(uri, process, log)
+        yield uri
+    finally:
+        os.killpg(process.pid, 15)
+        process.wait(timeout=30)
+
+
+def _wait_for(uri: str, process: subprocess.Popen, log: Path) -> None:
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{uri}/health", timeout=2):
+            return
+        assert process.poll() is None, log.read_text()
+        time.sleep(0.3)
+    raise AssertionError(f"no answer from {uri}: {log.read_text()}")
