@@ -122,7 +122,7 @@ def test_every_change_to_a_trial_and_only_that_shows_after_the_last_revision(rec
             lambda: record.add_epoch(1, 0, epoch(1, 0.5)),
             lambda: record.restart_trial(1),
             lambda: record.end_trial(ended(1), None),
-            lambda: record.set_verdicts({1: "overfit"}),
+            lambda: record.set_verdicts({1: ("overfit", "overfit")}),
         ]
     ):
         change()
