@@ -1,7 +1,5 @@
-"""A network's architecture as a value: blocks, one-line notation, parameter count, fingerprint."""
+"""A network's architecture as a value: blocks, one-line notation, parameter count."""
 
-import hashlib
-import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -42,7 +40,7 @@ class DenseBlock:
 
 @dataclass(frozen=True, slots=True)
 class ConvBlock:
-    """``Conv2D`` (stride 1, padded to keep its size) + activation, batch normalisation, pooling, dropout.
+    """``Conv2D`` (stride 1, padded to keep its size) + activation, pooling, batch normalisation, dropout.
 
     Attributes
     ----------
@@ -100,12 +98,6 @@ class Architecture:
         conv = _stack_notation(self.conv)
         head = f" → dense {dense}" if self.dense else ""
         return f"conv {conv} → {self.bridge.replace('_', ' ')}{head}"
-
-    @property
-    def fingerprint(self) -> str:
-        """Sixteen hexadecimal digits, equal for equal architectures."""
-        text = json.dumps(self.to_json(), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def parameters(self, input_shape: tuple[int, ...], outputs: int) -> int:
         """Count all weights, as ``keras.Model.count_params`` does.

@@ -18,7 +18,7 @@ EXIT_CODES = """\b
 Exit codes:
   0   finished, nothing to do, or a bound you set was reached (the status says which)
   1   a defect of archsearch
-  2   refused before training: the space, the data, the store, or MLflow
+  2   refused before training: the space, the data, the store, MLflow, or the command line
   3   only with --require-good: no model is good
   4   every trial failed
   75  interrupted by a signal or a full disk; everything is saved
@@ -219,4 +219,4 @@ def ui(port: int, store: Path, tracking_uri: str | None, mlflow_options: tuple[s
     """
     from archsearch.commands.ui import open_ui
 
-    sys.exit(open_ui(store, tracking_uri, port, mlflow_options))
+    open_ui(store, tracking_uri, port, mlflow_options)

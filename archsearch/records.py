@@ -4,7 +4,7 @@ Losses are mean cross-entropies per sample in nats, epochs count from 1, times a
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -280,6 +280,15 @@ class Reference:
         return self.val_loss - self.train_loss_eval
 
 
+LINEAR_MODEL = "linear model"
+CLASS_FREQUENCIES = "class frequencies"
+
+
+def linear_model_of(references: Iterable[Reference]) -> Reference | None:
+    """The linear model among the references."""
+    return next((reference for reference in references if reference.name == LINEAR_MODEL), None)
+
+
 @dataclass(frozen=True, slots=True)
 class SearchSnapshot:
     """A whole search as its record has it at one moment.
@@ -288,6 +297,8 @@ class SearchSnapshot:
     ----------
     id : str
         Unique in its store, for example ``"digits-1f0c2a9b"``.
+    uid : str
+        Unique everywhere.
     name : str
     created_at : float
         Seconds since 1970-01-01 UTC.
@@ -300,7 +311,7 @@ class SearchSnapshot:
     space_text : str
         The file as the user wrote it, or the same values written as YAML.
     command : str
-        What repeats this search.
+        What repeats this search: the last one that worked on it.
     versions : mapping of str to str
         Python and the packages that decide the result.
     data : DataSummary
@@ -313,6 +324,7 @@ class SearchSnapshot:
     """
 
     id: str
+    uid: str
     name: str
     created_at: float
     status: str

@@ -1,5 +1,6 @@
 """``archsearch check``: whether a space is valid, what it spans, and samples of it."""
 
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,7 +25,8 @@ def show_space(space: SearchSpace, origin: str) -> None:
     search = space.search.model_copy(update={"trials": space.trials})
     rest = (("training", space.training), ("search", search), ("execution", space.execution))
     for name, words in (*families, *rest):
-        out.print(f"{name:<13} {'; '.join(_words(words))}", soft_wrap=True)
+        line = f"{name:<13} {'; '.join(_words(words))}"
+        out.print("\n".join(textwrap.wrap(line, out.width, subsequent_indent=" " * 14)))
     if space.architectures:
         out.print(f"architectures {len(space.architectures)} named")
     out.print()
@@ -58,5 +60,5 @@ def _value(value: Any) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(_value, value))
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return "true" if value else "false"
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -32,13 +32,11 @@ def _row(place: Place) -> list[str]:
         header, total, sessions = record.header(), record.total(), record.sessions()
         trials = record.trials(with_runs=False)[0]
     status = sessions[-1].status if sessions else "interrupted"
-    if status == "running" and not place.is_held():
-        status = "interrupted"  # killed before it could say so
     best = leader(trials)
     ended = sum(trial.status is not Status.RUNNING for trial in trials)
     return [
         header.id,
-        status,
+        place.standing(status),
         f"{ended}/{total}",
         f"{best.score:.4f}" if best else "",
         best.verdict or "" if best else "",

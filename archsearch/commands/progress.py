@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from archsearch.ranking import leader
 from archsearch.records import EpochRecord, Status, TrialResult
+from archsearch.report.words import duration
 from archsearch.study import EpochMeasured, Notify, SearchEvent, SearchStarted, TrialEnded, TrialStarted
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -58,16 +59,6 @@ class Tally:
             return "time left: not known yet"
         pace = (time.monotonic() - self.started_at) / self.ended_here
         return f"about {duration(pace * max(0, self.total - self.ended))} left"
-
-
-def duration(seconds: float) -> str:
-    """A duration for people: ``42 s``, ``3 min 20 s``, ``2 h 05 min``."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
 @contextmanager

@@ -21,8 +21,9 @@ def redraw(place: Place, output: Path | None) -> Path:
     Path
         Of the report.
     """
+    judged = judge(place.snapshot())
     with Record.open(place.record, read_only=True) as record:
-        judged, mirrored = judge(record.snapshot()), record.mirrored()
+        mirrored = record.mirrored()
     path = output or Path("reports") / f"{judged.snapshot.name}.html"
     link = mirrored.uri if mirrored else None
     return write_report(judged.snapshot, judged.diagnoses, judged.ranked, path, tracking_link=link)

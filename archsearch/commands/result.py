@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from archsearch.diagnosis import Diagnosis, Verdict, diagnose_trials
 from archsearch.errors import ExitCode
 from archsearch.ranking import Ranked, rank, table, why_first
-from archsearch.records import Reference, SearchSnapshot, Status
+from archsearch.records import SearchSnapshot, Status, linear_model_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,17 +26,12 @@ class Judged:
 
 def judge(snapshot: SearchSnapshot) -> Judged:
     """Judge and rank the trials of a search."""
-    linear = linear_reference(snapshot)
+    linear = linear_model_of(snapshot.references)
     diagnoses = diagnose_trials(snapshot.trials, snapshot.data, linear)
     return Judged(snapshot, diagnoses, rank(snapshot.trials, diagnoses))
 
 
-def linear_reference(snapshot: SearchSnapshot) -> Reference | None:
-    """The linear model among a search's references."""
-    return next((r for r in snapshot.references if r.name == "linear model"), None)
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class SearchResult:
     """A search after a run of it.
 
@@ -63,6 +58,14 @@ class SearchResult:
     tracking_uri: str
     experiment_id: str | None
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{count} {word}" for word, count in self.counts.items())
+        first = self.judged.ranked[0] if self.judged.ranked else None
+        best = (
+            f"{first.trial.label} ({first.diagnosis.verdict}, score {first.score:.4g})" if first else "none"
+        )
+        return f"<SearchResult {self.search}: {self.status}; {counts}; best: {best}>"
 
     @property
     def search(self) -> str:

@@ -1,26 +1,29 @@
 """``archsearch run``: from a space to a ranked, explained report."""
 
+import math
+import os
 import platform
 import signal
 import subprocess
 import threading
 import time
+import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
 from archsearch.commands.result import NOTHING_TO_DO, Judged, SearchResult, judge
 from archsearch.data import class_frequencies, linear_model, load, summarise
-from archsearch.errors import TrackingError
+from archsearch.errors import ArchsearchError, Refused, StoreError, TrackingError
 from archsearch.execution import WorkerPool, require_backend
 from archsearch.records import Status
 from archsearch.report import write_report
 from archsearch.space import SearchSpace
 from archsearch.study import Header, Mirrored, Notify, Outcome, Place, Record, Search, Store
-from archsearch.tracking import Artifacts, Closing, Mirror, MirrorThread, Tracking, check_answers
+from archsearch.tracking import Artifacts, Closing, Mirror, MirrorThread, Tracking, check_answers, first_line
 
 # Who interrupts a process may kill it seconds later: MLflow gets no more than this of them.
 INTERRUPTED_CLOSING_SECONDS = 2.0
@@ -59,6 +62,14 @@ class Options:
     reports: Path = Path("reports")
     command: str = "archsearch.run(...)"
 
+    def __post_init__(self) -> None:
+        if self.trials is not None and (not isinstance(self.trials, int) or self.trials < 1):
+            raise Refused(f"trials must be a whole number of at least 1, not {self.trials!r}")
+        if self.hours is not None and not _is_positive(self.hours):
+            raise Refused(f"hours must be a number above 0, not {self.hours!r}")
+        if self.tracking not in ("now", "later"):
+            raise Refused(f"tracking is 'now' or 'later', not {self.tracking!r}")
+
 
 def run_search(space: SearchSpace, options: Options, notify: Notify) -> SearchResult:
     """Search `space` until its trials are done or a bound is reached, going on where its record stands.
@@ -82,29 +93,37 @@ def run_search(space: SearchSpace, options: Options, notify: Notify) -> SearchRe
     store.prepare()
     place = store.place_for(space, new=options.new)
     tracking = Tracking.choose(options.tracking_uri, store.database, store.artifacts)
-    total = options.trials or space.trials
+    total = space.trials if options.trials is None else options.trials
     is_complete = _is_complete(place, total)
     if not is_complete:
         require_backend()
+        _require_folder(options.reports)
         if options.tracking == "now":
             check_answers(tracking)
     with ExitStack() as stack:
+        interrupts = stack.enter_context(_Interrupts())
         lock = place.lock()
         stack.callback(lock.release)
         if is_complete:
             record = stack.enter_context(Record.open(place.record))
-            return _conclude(_Work(place, record, tracking, options), NOTHING_TO_DO, None)
-        stop = stack.enter_context(_stop_signals())
+            work = _Work(place, record, tracking, options)
+            work.settle(total)
+            return _conclude(work, NOTHING_TO_DO, None)
         pool = WorkerPool(space.data, space.execution.workers, place.models, place.logs)
         stack.callback(pool.close)
-        record = stack.enter_context(_record(place, space, options))
+        record = stack.enter_context(_record(place, space))
         work = _Work(place, record, tracking, options)
+        record.begin_session(options.command, pool.capacity, total)
         mirror = work.start_mirror() if options.tracking == "now" else None
-        record.begin_session(pool.capacity)
-        record.set_total(total)
+        deadline = None if options.hours is None else time.monotonic() + options.hours * 3600
         search = Search(space, record, pool, notify)
-        deadline = time.monotonic() + options.hours * 3600 if options.hours else None
-        outcome = search.run(total, deadline, stop)
+        try:
+            with interrupts.deferred() as stop:
+                outcome = search.run(total, deadline, stop)
+        except BaseException:
+            pool.close()
+            work.abandon(mirror)
+            raise
         pool.close()
         record.end_session(outcome, search.driver_seconds)
         if outcome is Outcome.INTERRUPTED:
@@ -121,6 +140,25 @@ class _Work:
     tracking: Tracking
     options: Options
 
+    @property
+    def report_path(self) -> Path:
+        """Where the report goes."""
+        return self.options.reports / f"{self.record.header().name}.html"
+
+    def settle(self, total: int) -> None:
+        """Have the record say that the search is complete, where its last process could not."""
+        trials, sessions = self.record.trials(with_runs=False)[0], self.record.sessions()
+        succeeded = any(not trial.status.is_failure for trial in trials)
+        outcome = Outcome.FINISHED if succeeded else Outcome.ALL_FAILED
+        total = max(total, len(trials))
+        if (sessions[-1].status, self.record.total()) == (outcome, total):
+            return
+        self.record.begin_session(self.options.command, 0, total)
+        self.record.end_session(outcome, 0.0)
+        mirrored = self.record.mirrored()
+        if mirrored:
+            self.record.set_mirrored(replace(mirrored, is_closed=False))
+
     def start_mirror(self) -> MirrorThread:
         """Start mirroring the record as it stands and grows."""
         mirror = Mirror(self.tracking, self.record.snapshot())
@@ -133,12 +171,19 @@ class _Work:
         """Bring MLflow into line with the record; what to tell the user if that failed."""
         is_closed = mirror.finish(closing, timeout)
         self.record.set_mirrored(
-            Mirrored(self.tracking.uri, mirror.experiment_id, mirror.run_id, mirror.revision, is_closed)
+            Mirrored(self.tracking.uri, mirror.experiment_id, mirror.revision, is_closed)
         )
         if is_closed:
             return None
-        why = str(mirror.fault).splitlines()[0] if mirror.fault else f"no answer within {timeout:g} s"
+        why = first_line(mirror.fault) if mirror.fault else f"no answer within {timeout:g} s"
         return f"MLflow at {self.tracking.uri} is behind ({why}); the same command brings it into line"
+
+    def abandon(self, mirror: MirrorThread | None) -> None:
+        """Leave after a fault, such as a full disk, as tidily as it allows."""
+        with suppress(ArchsearchError):
+            self.record.end_session(Outcome.INTERRUPTED, 0.0)
+        if mirror:
+            mirror.finish(Closing(Outcome.INTERRUPTED, None, Artifacts()), INTERRUPTED_CLOSING_SECONDS)
 
     def result(self, judged: Judged, status: str, report: Path | None, notes: list[str]) -> SearchResult:
         """The run's result."""
@@ -192,13 +237,19 @@ def _conclude(work: _Work, status: str, mirror: MirrorThread | None) -> SearchRe
     work.record.set_verdicts({n: verdict for n, verdict in verdicts.items() if before[n] != verdict})
     if status == NOTHING_TO_DO and judged.snapshot.status == Outcome.ALL_FAILED:
         status = Outcome.ALL_FAILED
-    path = work.options.reports / f"{judged.snapshot.name}.html"
-    report = write_report(
-        judged.snapshot, judged.diagnoses, judged.ranked, path, tracking_link=work.tracking.uri
-    )
-    result = work.result(judged, status, report, [])
-    note = _bring_into_line(work, mirror, result)
-    return work.result(judged, status, report, [note] if note else [])
+    report, notes = None, []
+    try:
+        report = write_report(
+            judged.snapshot,
+            judged.diagnoses,
+            judged.ranked,
+            work.report_path,
+            tracking_link=work.tracking.uri,
+        )
+    except StoreError as error:
+        notes.append(f"no report: {error}")
+    note = _bring_into_line(work, mirror, work.result(judged, status, report, []))
+    return work.result(judged, status, report, [*notes, note] if note else notes)
 
 
 def _bring_into_line(work: _Work, mirror: MirrorThread | None, result: SearchResult) -> str | None:
@@ -221,7 +272,7 @@ def _bring_into_line(work: _Work, mirror: MirrorThread | None, result: SearchRes
 
 
 @contextmanager
-def _record(place: Place, space: SearchSpace, options: Options) -> Iterator[Record]:
+def _record(place: Place, space: SearchSpace) -> Iterator[Record]:
     """The search's record, made if there is none yet."""
     if place.record.is_file():
         record = Record.open(place.record)
@@ -229,13 +280,13 @@ def _record(place: Place, space: SearchSpace, options: Options) -> Iterator[Reco
         dataset = load(space.data)
         header = Header(
             id=place.id,
+            uid=uuid.uuid4().hex,
             name=space.name,
             fingerprint=space.fingerprint,
             created_at=time.time(),
             space=space.model_dump(mode="json", exclude_none=True),
             identity=space.identity,
             space_text=space.text,
-            command=options.command,
             versions=_versions(),
             data=summarise(dataset, space.data.source),
             references=(class_frequencies(dataset), linear_model(dataset)),
@@ -274,23 +325,50 @@ def _git_commit() -> dict[str, str]:
     return {"git_commit": done.stdout.strip()} if done.returncode == 0 else {}
 
 
-@contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set, in place of what they usually do.
+class _Interrupts:
+    """SIGINT and SIGTERM raise KeyboardInterrupt; within `deferred` they set an event instead.
 
     Only the main thread can have signals; elsewhere the event is never set.
     """
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
 
-    def set_stop(*_: Any) -> None:
-        stop.set()
+    def __init__(self) -> None:
+        self._stop: threading.Event | None = None
+        self._before: dict[int, Any] = {}
 
-    before = {number: signal.signal(number, set_stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
+    def __enter__(self) -> "_Interrupts":
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    @contextmanager
+    def deferred(self) -> Iterator[threading.Event]:
+        """An event to look at, in place of the exception."""
+        self._stop = threading.Event()
+        try:
+            yield self._stop
+        finally:
+            self._stop = None
+
+    def _handle(self, *_: object) -> None:
+        if self._stop is None:
+            raise KeyboardInterrupt
+        self._stop.set()
+
+
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value) and value > 0
+
+
+def _require_folder(folder: Path) -> None:
+    """Check before the training that the report can be written after it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{folder}: no folder for the report: {error.strerror}") from None
+    if not os.access(folder, os.W_OK):
+        raise StoreError(f"{folder}: the report can't be written there: permission denied")

@@ -4,11 +4,11 @@ import shlex
 import textwrap
 from pathlib import Path
 
-from archsearch.commands.progress import duration
 from archsearch.commands.result import NOTHING_TO_DO, SearchResult
 from archsearch.commands.tables import console, print_table
 from archsearch.ranking import Ranked
 from archsearch.records import Reference
+from archsearch.report.words import duration
 
 COLUMNS = (
     ">rank",
@@ -38,11 +38,12 @@ def show(result: SearchResult, ui_command: str) -> None:
     if rows:
         print_table(COLUMNS, rows + references, flexible="architecture", dim=len(references))
         out.print()
-    out.print(_status(result))
-    out.print("\n".join(textwrap.wrap(result.why, min(out.width, 100))))
+    for paragraph in [_status(result), result.why] if rows else [_status(result)]:
+        out.print("\n".join(textwrap.wrap(paragraph, min(out.width, 100))))
     out.print()
+    later = f"none: archsearch report {result.search}"
     places = {
-        "report": str(result.report) if result.report else "none: archsearch report " + result.search,
+        "report": str(_shortest(result.report)) if result.report else later,
         "best model": str(_shortest(result.best_model)) if result.best_model else "none",
         "MLflow": ui_command,
     }
@@ -52,6 +53,8 @@ def show(result: SearchResult, ui_command: str) -> None:
 
 def ui_command(result: SearchResult, store: Path, tracking_uri: str | None) -> str:
     """The command, or the address, that shows the search in MLflow."""
+    if result.experiment_id is None:
+        return "not mirrored yet: the same command does it"
     if result.tracking_uri.startswith(("http://", "https://")):
         return f"{result.tracking_uri.rstrip('/')}/#/experiments/{result.experiment_id}"
     words = ["archsearch", "ui"]

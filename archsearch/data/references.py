@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archsearch.data.sources import Dataset
-from archsearch.records import DataSummary, Reference
+from archsearch.records import CLASS_FREQUENCIES, LINEAR_MODEL, DataSummary, Reference
 
 
 def summarise(dataset: Dataset, source: str) -> DataSummary:
@@ -31,7 +31,7 @@ def class_frequencies(dataset: Dataset) -> Reference:
     labels = dataset.y[dataset.split.train]
     frequencies = np.bincount(labels, minlength=len(dataset.shape.classes)) / len(labels)
     predicted = np.tile(frequencies, (len(dataset.y), 1))
-    return _reference("class frequencies", dataset, predicted, len(frequencies), 0.0)
+    return _reference(CLASS_FREQUENCIES, dataset, predicted, len(frequencies), 0.0)
 
 
 def linear_model(dataset: Dataset) -> Reference:
@@ -48,7 +48,7 @@ def linear_model(dataset: Dataset) -> Reference:
         model.fit(flat[dataset.split.train], dataset.y[dataset.split.train])
     seconds = time.perf_counter() - started
     parameters = model.coef_.size + model.intercept_.size
-    return _reference("linear model", dataset, model.predict_proba(flat), parameters, seconds)
+    return _reference(LINEAR_MODEL, dataset, model.predict_proba(flat), parameters, seconds)
 
 
 def _reference(

@@ -17,6 +17,7 @@ from archsearch.records import Status, Training, TrainingRun
 from archsearch.space.schema import Data
 
 LOG_TAIL = 600
+MOST_FAILED_STARTS = 3
 
 
 class WorkerPool:
@@ -79,12 +80,18 @@ def require_backend() -> None:
     Refused
         With the command that installs it.
     """
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    if importlib.util.find_spec(backend) is None:
+    chosen = os.environ.get("KERAS_BACKEND")
+    backend = chosen or "tensorflow"
+    if importlib.util.find_spec(backend) is not None:
+        return
+    if chosen and chosen != "tensorflow":
         raise Refused(
-            f"Keras' backend {backend} is not installed: pip install 'archsearch[cpu]', "
-            "or 'archsearch[gpu]' on a machine with an NVIDIA GPU"
+            f"KERAS_BACKEND is {chosen}, which is not installed: install it, or unset KERAS_BACKEND"
         )
+    raise Refused(
+        "TensorFlow is not installed: install archsearch with its extra 'cpu', or 'gpu' on a machine with an "
+        "NVIDIA GPU (pip install '.[cpu]' in a checkout)"
+    )
 
 
 class _Worker:
@@ -92,6 +99,8 @@ class _Worker:
 
     def __init__(self, setup: Setup, threads: int, log: Path) -> None:
         self._setup, self._threads, self._log = setup, threads, log
+        self._has_been_ready = False
+        self._failed_starts = 0
         self._spawn()
 
     def _spawn(self) -> None:
@@ -135,7 +144,7 @@ class _Worker:
                 "repeat the command once there is room"
             )
         if isinstance(message, Ready):
-            self.ready = True
+            self.ready = self._has_been_ready = True
             return []
         if isinstance(message, RunEnded):
             self._seeds_left.remove(message.run.seed)
@@ -153,7 +162,9 @@ class _Worker:
         code = self._process.wait()
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         tail = " ".join(self._log.read_text(errors="replace")[-LOG_TAIL:].split())
-        if not self.ready:
+        self._failed_starts = 0 if self.ready else self._failed_starts + 1
+        # One that has trained before may have been short of memory for a moment.
+        if self._failed_starts > (MOST_FAILED_STARTS if self._has_been_ready else 0):
             raise ArchsearchError(f"a worker process {how} before it could train ({self._log}): {tail}")
         training, seeds = self.training, self._seeds_left
         self.pipe.close()

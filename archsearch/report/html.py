@@ -16,7 +16,8 @@ ROWS_AT_FIRST = 30
 
 VERDICT_MEANINGS = MappingProxyType(
     {
-        "good": "Both curves settle at a level, close to each other, and the level is low for this data.",
+        "good": "Both losses settled, at a level that is low for this data. A gap between them is no fault "
+        "while it costs no validation loss.",
         "overfit": "The validation loss turns up while the train loss goes on falling.",
         "underfit": "Both curves settle, but the train loss in inference mode stays high against other runs "
         "on the same data or the linear model.",

@@ -69,7 +69,7 @@ def read_document(name: str, text: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         at = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-        raise SpaceError(f"{at}: {error.problem or 'not valid YAML'}") from None
+        raise SpaceError(f"{at}: {_in_words(error.problem or '')}") from None
     except yaml.reader.ReaderError as error:
         raise SpaceError(f"{name}: not a text file: {error.reason} at character {error.position}") from None
     except (ValueError, RecursionError) as error:
@@ -78,6 +78,19 @@ def read_document(name: str, text: str) -> Document:
         found = "an empty file" if value is None else f"a {type(value).__name__}"
         raise SpaceError(f"{name}:1:1: a search space is a mapping of words such as 'data:', not {found}")
     return Document(name, text, value, places)
+
+
+def _in_words(problem: str) -> str:
+    """PyYAML's most frequent complaints as a person would say them."""
+    if "'\\t'" in problem:
+        return "a tab: YAML is indented with spaces"
+    if problem.startswith("expected <block end>"):
+        return "this line is not indented like the lines it belongs to"
+    if problem.startswith("mapping values are not allowed"):
+        return "a ':' where none can be: is a line before it unfinished, or this one indented too far?"
+    if problem.startswith("but found another document"):
+        return "a second document begins here; a file holds one search space"
+    return problem or "not valid YAML"
 
 
 class _Loader(yaml.SafeLoader):

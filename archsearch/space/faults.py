@@ -62,6 +62,8 @@ def _sentence(fault: ErrorDetails, location: Location, model: type[BaseModel]) -
         return "this word is missing"
     if kind == "extra_forbidden":
         return "unknown word" + _suggestion(str(location[-1]), _words_at(model, location))
+    if kind == "union_tag_invalid":
+        return f"takes one value or a list of them, no range, not {_shown(received)}"
     if kind == "too_short":
         return "the list is empty"
     if kind == "value_error":

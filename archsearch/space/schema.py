@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -328,7 +329,7 @@ class SearchSpace(Words):
             With every fault found, a line each: ``file:line:column: path: what is wrong``.
         """
         document = read_document(str(path), _read(path))
-        value = {"name": path.stem, **document.value}
+        value = {"name": _name_from(path), **document.value}
         try:
             space = cls.model_validate(value)
         except ValidationError as error:
@@ -352,6 +353,11 @@ class SearchSpace(Words):
         except ValidationError as error:
             faults = describe_faults(error, cls, value)
             raise SpaceError("\n".join(message for _, message in faults)) from None
+
+
+def _name_from(path: Path) -> str:
+    """A name for the search of a file: its stem, with what a name can't have left out."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-._")[:80] or "search"
 
 
 def _read(path: Path) -> str:

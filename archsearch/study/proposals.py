@@ -83,6 +83,10 @@ class Proposals:
         state = TrialState.PRUNED if value is None else TrialState.COMPLETE
         self._study.tell(self._handles.pop(number), value, state=state)
 
+    def discard(self, number: int) -> None:
+        """Have the sampler learn nothing from a proposal."""
+        self._study.tell(self._handles.pop(number), state=TrialState.FAIL)
+
     def proposal(self, number: int, trial: int | None) -> Proposal:
         """A proposal as it is recorded."""
         frozen = self._study.trials[number]

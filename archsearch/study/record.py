@@ -4,13 +4,13 @@ Everything else (the sampler's memory, MLflow, ranking, report) is derived from 
 are seconds since 1970-01-01 UTC. NaN is stored as NULL.
 """
 
+import contextlib
 import json
 import os
 import socket
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -35,7 +35,8 @@ SCHEMA_VERSION = 1
 _SCHEMA = """
 CREATE TABLE search (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE sessions (
-    id INTEGER PRIMARY KEY, host TEXT NOT NULL, pid INTEGER NOT NULL, workers INTEGER NOT NULL,
+    id INTEGER PRIMARY KEY, host TEXT NOT NULL, pid INTEGER NOT NULL, command TEXT NOT NULL,
+    workers INTEGER NOT NULL,
     started_at REAL NOT NULL, seen_at REAL NOT NULL, status TEXT NOT NULL, driver_seconds REAL NOT NULL
 );
 CREATE TABLE trials (
@@ -67,16 +68,19 @@ CREATE TABLE epochs (
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What is known of a search before its first trial; written once."""
+    """What is known of a search before its first trial; written once.
+
+    `id` is unique in its store, `uid` everywhere: searches of one space in several stores may share a server.
+    """
 
     id: str
+    uid: str
     name: str
     fingerprint: str
     created_at: float
     space: Mapping[str, Any]
     identity: Mapping[str, Any]
     space_text: str
-    command: str
     versions: Mapping[str, str]
     data: DataSummary
     references: tuple[Reference, ...]
@@ -96,7 +100,7 @@ class Proposal:
     params, distributions, system_attrs : mapping
         Verbatim, as the sampler and the pruner keep them.
     state : str
-        ``"RUNNING"``, ``"COMPLETE"`` or ``"PRUNED"``.
+        ``"RUNNING"``, ``"COMPLETE"``, ``"PRUNED"`` or, where nothing was told, ``"FAIL"``.
     value : float or None
         As told.
     """
@@ -117,6 +121,7 @@ class Session:
 
     host: str
     pid: int
+    command: str
     workers: int
     started_at: float
     seen_at: float
@@ -136,7 +141,7 @@ class Mirrored:
     Attributes
     ----------
     uri : str
-    experiment_id, run_id : str
+    experiment_id : str
         Of the search's parent run.
     revision : int
         `Record.revision` up to which trials are there.
@@ -146,7 +151,6 @@ class Mirrored:
 
     uri: str
     experiment_id: str
-    run_id: str
     revision: int
     is_closed: bool
 
@@ -157,9 +161,10 @@ class Record:
     Use `create` or `open`; then as a context manager, or `close` it.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, *, is_read_only: bool) -> None:
         self.path = path
         self._db = connection
+        self._is_read_only = is_read_only
         self._session: int | None = None
 
     # -- opening ---------------------------------------------------------------------------------------------
@@ -214,10 +219,14 @@ class Record:
             )
         if version < 1 or not has_tables:
             raise StoreError(f"{path}: a SQLite file, but no record of a search")
-        return cls(path, connection)
+        return cls(path, connection, is_read_only=read_only)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; if nobody else has it open, as one that can be read in a read-only folder."""
+        if not self._is_read_only:
+            with contextlib.suppress(sqlite3.OperationalError):
+                self._db.execute("PRAGMA busy_timeout = 0")
+                self._db.execute("PRAGMA journal_mode = DELETE")
         self._db.close()
 
     def __enter__(self) -> Self:
@@ -228,17 +237,24 @@ class Record:
 
     # -- writing ---------------------------------------------------------------------------------------------
 
-    def begin_session(self, workers: int) -> None:
-        """Say that this process works on the search from now on."""
+    def begin_session(self, command: str, workers: int, total: int) -> None:
+        """Say that this process works on the search from now on, until it has `total` trials.
+
+        What interrupted trainings had done is forgotten: they start again with their seeds.
+        """
         now = time.time()
-        row = (socket.gethostname(), os.getpid(), workers, now, now, "running", 0.0)
+        row = (socket.gethostname(), os.getpid(), command, workers, now, now, "running", 0.0)
+        interrupted = "SELECT number FROM trials WHERE status = 'running'"
         with self._writing() as db:
             db.execute(
-                "INSERT INTO sessions (host, pid, workers, started_at, seen_at, status, driver_seconds) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO sessions (host, pid, command, workers, started_at, seen_at, status, "
+                "driver_seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 row,
             )
             self._session = db.execute("SELECT max(id) FROM sessions").fetchone()[0]
+            _set(db, "total", total)
+            db.execute(f"DELETE FROM epochs WHERE trial IN ({interrupted})")
+            db.execute(f"DELETE FROM runs WHERE trial IN ({interrupted})")
 
     def end_session(self, status: str, driver_seconds: float) -> None:
         """Say how this process's work ended, and how long it was busy with other things than waiting."""
@@ -247,18 +263,12 @@ class Record:
                 "UPDATE sessions SET status = ?, driver_seconds = ? WHERE id = ?",
                 (status, driver_seconds, self._session),
             )
-
-    def set_total(self, total: int) -> None:
-        """Say how many trials the search is to have."""
-        self._set("total", total)
+        self._session = None  # what is written from here on is no work on the search
 
     def set_mirrored(self, mirrored: Mirrored) -> None:
         """Say how far MLflow is in line with this record."""
-        self._set("mirrored", asdict(mirrored))
-
-    def _set(self, key: str, value: Any) -> None:
         with self._writing() as db:
-            db.execute("INSERT OR REPLACE INTO search VALUES (?, ?)", (key, json.dumps(value)))
+            _set(db, "mirrored", asdict(mirrored))
 
     def add_trial(self, trial: TrialResult, proposal: Proposal | None) -> None:
         """Add a trial that starts now, with the proposal it came from."""
@@ -282,13 +292,6 @@ class Record:
         """Add a proposal of what has been tried before."""
         with self._writing() as db:
             _put_proposal(db, proposal)
-
-    def restart_trial(self, number: int) -> None:
-        """Forget what an interrupted trial has done so far."""
-        with self._writing() as db:
-            db.execute("DELETE FROM epochs WHERE trial = ?", (number,))
-            db.execute("DELETE FROM runs WHERE trial = ?", (number,))
-            db.execute("UPDATE trials SET revision = ? WHERE number = ?", (_next_revision(db), number))
 
     def add_epoch(self, trial: int, seed: int, epoch: EpochRecord) -> None:
         """Add an epoch of a training."""
@@ -333,23 +336,31 @@ class Record:
                     (verdict, delivered, _next_revision(db), number),
                 )
 
-    @contextmanager
+    @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with _explained(self.path), self._db:
             self._db.execute("BEGIN IMMEDIATE")
             yield self._db
-            self._db.execute("UPDATE sessions SET seen_at = ? WHERE id = ?", (time.time(), self._session))
+            if self._session is not None:
+                self._db.execute("UPDATE sessions SET seen_at = ? WHERE id = ?", (time.time(), self._session))
 
     # -- reading ---------------------------------------------------------------------------------------------
 
     def header(self) -> Header:
         """What was known before the first trial."""
         values = self._values()
-        return Header(
-            **{key: values[key] for key in Header.__dataclass_fields__ if key not in ("data", "references")},
-            data=_data_summary(values["data"]),
-            references=tuple(Reference(**reference) for reference in values["references"]),
-        )
+        try:
+            return Header(
+                **{
+                    key: values[key]
+                    for key in Header.__dataclass_fields__
+                    if key not in ("data", "references")
+                },
+                data=_data_summary(values["data"]),
+                references=tuple(Reference(**reference) for reference in values["references"]),
+            )
+        except (KeyError, TypeError) as error:
+            raise StoreError(f"{self.path}: the record of a search, but not a whole one: {error}") from None
 
     def total(self) -> int:
         """How many trials the search is to have."""
@@ -411,13 +422,14 @@ class Record:
         header, sessions = self.header(), self.sessions()
         return SearchSnapshot(
             id=header.id,
+            uid=header.uid,
             name=header.name,
             created_at=header.created_at,
             status=sessions[-1].status if sessions else "interrupted",
             total=self.total(),
             space=header.space,
             space_text=header.space_text,
-            command=header.command,
+            command=sessions[-1].command if sessions else "",
             versions=header.versions,
             data=header.data,
             references=header.references,
@@ -464,7 +476,7 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
     return connection
 
 
-@contextmanager
+@contextlib.contextmanager
 def _explained(path: Path) -> Iterator[None]:
     """Turn SQLite's errors into ours."""
     try:
@@ -477,6 +489,10 @@ def _explained(path: Path) -> Iterator[None]:
                 "repeat the command once there is room"
             ) from None
         raise StoreError(f"{path}: {error}") from None
+
+
+def _set(db: sqlite3.Connection, key: str, value: Any) -> None:
+    db.execute("INSERT OR REPLACE INTO search VALUES (?, ?)", (key, json.dumps(value)))
 
 
 def _next_revision(db: sqlite3.Connection) -> int:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -14,11 +14,11 @@ from archsearch.records import (
     DataSummary,
     EpochRecord,
     Recipe,
-    Reference,
     Status,
     Training,
     TrainingRun,
     TrialResult,
+    linear_model_of,
 )
 from archsearch.space import SearchSpace, named_recipe, sample_architecture, sample_recipe
 from archsearch.study.proposals import Proposals
@@ -79,7 +79,7 @@ class Search:
     ----------
     space : SearchSpace
     record : Record
-        Open for writing, held by this process alone.
+        Open for writing, held by this process alone, its session begun.
     executor : Executor
     notify : callable
         Told of every event after it is recorded.
@@ -91,9 +91,7 @@ class Search:
         self._executor = executor
         self._notify = notify
         self._data: DataSummary = header.data
-        self._linear: Reference | None = next(
-            (r for r in header.references if r.name == "linear model"), None
-        )
+        self._linear = linear_model_of(header.references)
         self._seeds = (space.search.seed,)
         self._trials = {trial.number: trial for trial in record.trials()[0]}
         self._interrupted = [t.number for t in self._trials.values() if t.status is Status.RUNNING]
@@ -145,9 +143,7 @@ class Search:
     def _restarted(self) -> TrialResult | None:
         if not self._interrupted:
             return None
-        number = self._interrupted.pop(0)
-        self._record.restart_trial(number)
-        return replace(self._trials[number], runs=())
+        return self._trials[self._interrupted.pop(0)]
 
     def _new(self, total: int) -> TrialResult | None:
         if len(self._trials) >= total:
@@ -186,13 +182,13 @@ class _Planner:
     """Chooses what comes next: named architectures in their order, then the families in turn."""
 
     def __init__(
-        self, space: SearchSpace, data: DataSummary, record: Record, trials: Iterable[TrialResult]
+        self, space: SearchSpace, data: DataSummary, record: Record, trials: Collection[TrialResult]
     ) -> None:
         self._space = space
         self._data = data
         self._record = record
         self._named = [(name, words.build()) for name, words in space.architectures.items()]
-        self._proposals = {family: _rebuilt(family, space, record) for family in space.families.named}
+        self._proposals = {family: _rebuilt(family, space, record, trials) for family in space.families.named}
         self._numbers: dict[int, tuple[str, int]] = {
             proposal.trial: (family, proposal.number)
             for family in self._proposals
@@ -258,7 +254,10 @@ class _Planner:
                 self._tried[architecture, recipe] = trial
                 self._record.add_trial(trial, recorded)
                 return trial
-            proposals.tell(proposal, known.score)
+            if known.status is Status.RUNNING:
+                proposals.discard(proposal)  # its worth is not known yet, and will be told once
+            else:
+                proposals.tell(proposal, known.score)
             self._record.add_repeated_proposal(proposals.proposal(proposal, None))
         return None
 
@@ -269,12 +268,12 @@ class _Planner:
         return TrialResult(number, name, architecture, recipe, Status.RUNNING, (), parameters)
 
 
-def _rebuilt(family: str, space: SearchSpace, record: Record) -> Proposals:
+def _rebuilt(family: str, space: SearchSpace, record: Record, trials: Collection[TrialResult]) -> Proposals:
     words = space.search
     proposals = Proposals(family, words.sampler, words.pruner, words.seed, space.training.epochs)
     curves = {
         trial.number: {e.epoch: e.val_loss for run in trial.runs for e in run.epochs if e.is_finite}
-        for trial in record.trials()[0]
+        for trial in trials
     }
     proposals.replay(record.proposals(family), curves)
     return proposals

@@ -15,17 +15,19 @@
 
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import filelock
 
 from archsearch.errors import SearchConflict, SearchLocked, SearchNotFound, StoreError
+from archsearch.records import SearchSnapshot
 from archsearch.resources import bundled
 from archsearch.space import SearchSpace, changed_words
 from archsearch.study.record import Header, Record
 
 RECORD = "record.sqlite"
+LOCK_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +67,25 @@ class Place:
         lock = filelock.FileLock(self.folder / "lock")
         try:
             self.folder.mkdir(exist_ok=True)
-            lock.acquire(timeout=0)
+            # Whoever only asks whether the search is held lets go of it at once.
+            lock.acquire(timeout=LOCK_SECONDS)
         except filelock.Timeout:
             raise SearchLocked(f"search {self.id} is being run by another process{self._holder()}") from None
         except OSError as error:
             raise StoreError(f"{self.folder}: can't be written: {error.strerror}") from None
         return lock
 
-    def is_held(self) -> bool:
-        """Whether some process runs this search now."""
+    def snapshot(self) -> SearchSnapshot:
+        """The search as its record stands; one whose process was killed is interrupted."""
+        with Record.open(self.record, read_only=True) as record:
+            snapshot = record.snapshot()
+        return replace(snapshot, status=self.standing(snapshot.status))
+
+    def standing(self, status: str) -> str:
+        """A recorded status as it is now: a process that was killed could not say that it ended."""
+        return "interrupted" if status == "running" and not self._is_held() else status
+
+    def _is_held(self) -> bool:
         try:
             self.lock().release()
         except SearchLocked:

@@ -5,17 +5,27 @@ runs that an earlier process left open are taken away and written anew.
 """
 
 import getpass
-from collections.abc import Iterable, Mapping, Sequence
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import filelock
 
 from archsearch.errors import TrackingError
 from archsearch.records import EpochRecord, Recipe, SearchSnapshot, Status, TrainingRun, TrialResult
 from archsearch.tracking.server import Tracking, first_line, prepare_mlflow
 
+UID_TAG = "archsearch.uid"
 SEARCH_TAG = "archsearch.search"
 TRIAL_TAG = "archsearch.trial"
+
+# MLflow's page then opens with tables of runs and metrics, not with traces of language models.
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 
 # Limits of one call of MLflow's log_batch, and of a parameter's value.
 METRICS_PER_CALL = 1_000
@@ -29,9 +39,10 @@ class _Child:
     """A training's run in MLflow, and what of it is there."""
 
     run_id: str
+    is_described: bool = False
     epochs: int = 0
     is_closed: bool = False
-    verdict: str | None = None
+    verdicts: tuple[str | None, str | None] = (None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +84,9 @@ class Mirror:
         from mlflow.exceptions import MlflowException
 
         try:
-            self._client = MlflowClient(self.tracking.uri)
-            self.experiment_id = self._experiment()
+            with _one_at_a_time(self.tracking):
+                self._client = MlflowClient(self.tracking.uri)
+                self.experiment_id = self._experiment()
             self.run_id = self._parent()
             self._find_children()
         except MlflowException as error:
@@ -98,9 +110,10 @@ class Mirror:
                 self._client.set_tag(child.run_id, "status", "interrupted")
                 self._client.set_terminated(child.run_id, "KILLED")
         self._log_summary(status, best)
-        for path, folder in ((artifacts.report, "report"), (artifacts.model, "model")):
-            if path and path.is_file():
-                self._client.log_artifact(self.run_id, str(path), folder)
+        if artifacts.report:
+            self._client.log_artifact(self.run_id, str(artifacts.report), "report")
+        if artifacts.model:
+            self._log_model(artifacts.model)
         ends = {"interrupted": "KILLED", "all_failed": "FAILED"}
         self._client.set_terminated(self.run_id, ends.get(status, "FINISHED"))
 
@@ -109,7 +122,7 @@ class Mirror:
         if experiment is None:
             artifacts = self.tracking.artifacts
             location = str(artifacts / self.search.name) if artifacts else None
-            return str(self._client.create_experiment(self.search.name, artifact_location=location))
+            return str(self._client.create_experiment(self.search.name, location, EXPERIMENT_TAGS))
         if experiment.lifecycle_stage != "active":
             raise TrackingError(
                 f"MLflow at {self.tracking.uri}: the experiment {self.search.name!r} was deleted; restore it "
@@ -118,17 +131,17 @@ class Mirror:
         return str(experiment.experiment_id)
 
     def _parent(self) -> str:
-        query = f"tags.`{SEARCH_TAG}` = '{self.search.id}' and tags.`{TRIAL_TAG}` = 'all'"
+        query = f"tags.`{UID_TAG}` = '{self.search.uid}' and tags.`{TRIAL_TAG}` = 'all'"
         found = self._client.search_runs([self.experiment_id], query, max_results=1)
         if found:
             run_id = str(found[0].info.run_id)
             self._client.update_run(run_id, status="RUNNING")
-            return run_id
-        tags = self._common_tags() | {TRIAL_TAG: "all"}
-        run = self._client.create_run(
-            self.experiment_id, int(self.search.created_at * 1000), tags, run_name=self.search.id
-        )
-        run_id = str(run.info.run_id)
+        else:
+            tags = self._common_tags() | {TRIAL_TAG: "all"}
+            started = int(self.search.created_at * 1000)
+            run = self._client.create_run(self.experiment_id, started, tags, run_name=self.search.id)
+            run_id = str(run.info.run_id)
+        # Also to a run that is there: whoever made it may have come no further.
         self._log(run_id, params=_flat(self.search.space) | dict(self.search.versions))
         self._client.log_text(run_id, self.search.space_text, "space.yaml")
         return run_id
@@ -136,36 +149,41 @@ class Mirror:
     def _find_children(self) -> None:
         """Keep the children that are complete; delete those that an earlier process left in the middle."""
         query = f"tags.`mlflow.parentRunId` = '{self.run_id}'"
-        token = None
+        runs, token = [], None
         while True:
             page = self._client.search_runs([self.experiment_id], query, max_results=1_000, page_token=token)
-            for run in page:
-                tags = run.data.tags
-                if run.info.status == "RUNNING" or tags.get("status") == "interrupted":
-                    self._client.delete_run(run.info.run_id)
-                    continue
-                key = (int(tags[TRIAL_TAG]), int(tags["seed"]))
-                child = _Child(run.info.run_id, is_closed=True, verdict=tags.get("verdict"))
-                self._children[key] = child
+            runs += page
             token = page.token
             if not token:
-                return
+                break
+        for run in runs:
+            tags = run.data.tags
+            if run.info.status == "RUNNING" or tags.get("status") == "interrupted":
+                self._client.delete_run(run.info.run_id)
+                continue
+            key = (int(tags[TRIAL_TAG]), int(tags["seed"]))
+            verdicts = (tags.get("verdict"), tags.get("delivered_verdict"))
+            self._children[key] = _Child(
+                run.info.run_id, is_described=True, is_closed=True, verdicts=verdicts
+            )
 
     def _push_run(self, trial: TrialResult, run: TrainingRun) -> None:
         key = (trial.number, run.seed)
         if key not in self._children:
             self._children[key] = self._create_child(trial, run)
         child = self._children[key]
+        if not child.is_described:
+            self._log(child.run_id, params=_params(trial, run))
+            child.is_described = True
         if not child.is_closed:
             new = run.epochs[child.epochs :]
             self._log(child.run_id, metrics=[metric for epoch in new for metric in _metrics(epoch)])
             child.epochs = len(run.epochs)
             if run.status is not Status.RUNNING and trial.status is not Status.RUNNING:
                 self._end_child(child, trial, run)
-        if trial.verdict and trial.delivered and child.verdict != trial.verdict:
-            self._client.set_tag(child.run_id, "verdict", trial.verdict)
-            self._client.set_tag(child.run_id, "delivered_verdict", trial.delivered)
-            child.verdict = trial.verdict
+        if trial.verdict and trial.delivered and child.verdicts != (trial.verdict, trial.delivered):
+            self._log(child.run_id, tags={"verdict": trial.verdict, "delivered_verdict": trial.delivered})
+            child.verdicts = (trial.verdict, trial.delivered)
 
     def _create_child(self, trial: TrialResult, run: TrainingRun) -> _Child:
         tags = self._common_tags() | {
@@ -179,7 +197,6 @@ class Mirror:
         name = f"{trial.number} {trial.label}"[:250]
         started = run.epochs[0].ended_at - run.epochs[0].seconds if run.epochs else self.search.created_at
         created = self._client.create_run(self.experiment_id, int(started * 1000), tags, run_name=name)
-        self._log(created.info.run_id, params=_params(trial, run))
         return _Child(created.info.run_id)
 
     def _end_child(self, child: _Child, trial: TrialResult, run: TrainingRun) -> None:
@@ -191,19 +208,28 @@ class Mirror:
         self._log(child.run_id, metrics=_best(trial, run), params=_text(run.environment), tags=tags)
         ended = int(run.epochs[-1].ended_at * 1000) if run.epochs else None
         self._client.set_terminated(child.run_id, _ENDS.get(run.status, "FAILED"), ended)
-        child.is_closed, child.verdict = True, trial.verdict
+        child.is_closed, child.verdicts = True, (trial.verdict, trial.delivered)
+
+    def _log_model(self, model: Path) -> None:
+        """Keep the best model under one name, in place of an earlier best."""
+        with tempfile.TemporaryDirectory() as folder:
+            copy = shutil.copyfile(model, Path(folder) / "best.keras")
+            self._client.log_artifact(self.run_id, str(copy), "model")
 
     def _log_summary(self, status: str, best: TrialResult | None) -> None:
         tags = {"status": status}
         metrics = []
         if best and best.runs[0].delivered:
             tags |= {"verdict": best.verdict or "", "best_trial": str(best.number), "best": best.label}
-            metrics = _best(best, best.runs[0])
+            # One step and the time now: to MLflow the last value is that of the highest step, then time.
+            now = int(time.time() * 1000)
+            metrics = [(name, value, now, 0) for name, value, _, _ in _best(best, best.runs[0])]
         self._log(self.run_id, metrics=metrics, tags=tags)
 
     def _common_tags(self) -> dict[str, str]:
         versions = self.search.versions
         tags = {
+            UID_TAG: self.search.uid,
             SEARCH_TAG: self.search.id,
             "mlflow.user": _user(),
             "mlflow.source.name": self.search.command,
@@ -232,6 +258,16 @@ class Mirror:
             self._client.log_batch(run_id, metrics=entities[start : start + METRICS_PER_CALL])
 
 
+@contextmanager
+def _one_at_a_time(tracking: Tracking) -> Iterator[None]:
+    """Let one process alone make the store's own database: two that make its tables at once both fail."""
+    if tracking.database is None:
+        yield
+        return
+    with filelock.FileLock(tracking.database.with_suffix(".lock"), timeout=60):
+        yield
+
+
 def _metrics(epoch: EpochRecord) -> list[tuple[str, float, int, int]]:
     """An epoch's numbers as MLflow's (name, value, time in ms, step)."""
     values = {
@@ -248,8 +284,8 @@ def _metrics(epoch: EpochRecord) -> list[tuple[str, float, int, int]]:
         "learning_rate": epoch.learning_rate,
         "seconds": epoch.seconds,
     }
-    time = int(epoch.ended_at * 1000)
-    return [(name, value, time, epoch.epoch) for name, value in values.items()]
+    ended = int(epoch.ended_at * 1000)
+    return [(name, value, ended, epoch.epoch) for name, value in values.items()]
 
 
 def _best(trial: TrialResult, run: TrainingRun) -> list[tuple[str, float, int, int]]:
@@ -268,8 +304,8 @@ def _best(trial: TrialResult, run: TrainingRun) -> list[tuple[str, float, int, i
     }
     if trial.score is not None:
         values["score"] = trial.score
-    time = int(run.epochs[-1].ended_at * 1000)
-    return [(name, float(value), time, epoch.epoch) for name, value in values.items()]
+    ended = int(run.epochs[-1].ended_at * 1000)
+    return [(name, float(value), ended, epoch.epoch) for name, value in values.items()]
 
 
 def _params(trial: TrialResult, run: TrainingRun) -> dict[str, str]:

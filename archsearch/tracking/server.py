@@ -2,7 +2,6 @@
 
 import os
 import socket
-import subprocess
 import sys
 import threading
 import urllib.error
@@ -10,6 +9,7 @@ import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from archsearch.errors import TrackingError
 
@@ -36,19 +36,24 @@ class Tracking:
     uri : str
         Of the tracking server or database.
     artifacts : Path or None
-        Where a database of our own keeps artifacts; None leaves it to the server.
+        Where a database's artifacts go; None leaves it to the server.
+    database : Path or None
+        The store's own database; None where the user named another.
     """
 
     uri: str
     artifacts: Path | None
+    database: Path | None
 
     @classmethod
     def choose(cls, uri: str | None, database: Path, artifacts: Path) -> "Tracking":
         """As asked for, else ``MLFLOW_TRACKING_URI``, else the store's own database."""
-        chosen = uri or os.environ.get("MLFLOW_TRACKING_URI")
-        if chosen:
-            return cls(chosen, None)
-        return cls(f"sqlite:///{database.absolute()}", artifacts.absolute())
+        chosen = uri or os.environ.get("MLFLOW_TRACKING_URI") or None
+        if chosen is None:
+            return cls(f"sqlite:///{database.absolute()}", artifacts.absolute(), database.absolute())
+        is_server = chosen.startswith(("http://", "https://"))
+        # A database leaves artifacts relative to whoever's folder it is called from, unless told where.
+        return cls(chosen, None if is_server else artifacts.absolute(), None)
 
     @property
     def is_http(self) -> bool:
@@ -74,23 +79,24 @@ def check_answers(tracking: Tracking) -> None:
     if tracking.is_http:
         fault = _http_fault(tracking)
     else:
-        fault = None if tracking.artifacts else _client_fault(tracking)
+        fault = None if tracking.database else _client_fault(tracking)
     if fault:
         raise TrackingError(
-            f"MLflow at {tracking.uri} does not answer: {fault}; start it, name another --tracking-uri, "
-            "or use --tracking later to search now and mirror at the next start"
+            f"MLflow at {tracking.uri} {'does not answer' if tracking.is_http else 'is of no use'}: {fault}; "
+            "mend that or name another --tracking-uri; --tracking later searches without waiting for it"
         )
 
 
 def _http_fault(tracking: Tracking) -> str | None:
     """What is wrong with a server; without importing MLflow."""
+    question = f"{tracking.uri.rstrip('/')}/api/2.0/mlflow/experiments/search?max_results=1"
     try:
-        with urllib.request.urlopen(f"{tracking.uri.rstrip('/')}/health", timeout=PROBE_SECONDS):
+        with urllib.request.urlopen(question, timeout=PROBE_SECONDS):
             return None
     except urllib.error.HTTPError as error:
         if error.code in (401, 403):  # it answers; the client brings its credentials
             return None
-        return f"it answers HTTP {error.code} at /health"
+        return f"it answers HTTP {error.code} where MLflow would answer"
     except (OSError, ValueError) as error:
         return str(getattr(error, "reason", error))
 
@@ -122,8 +128,8 @@ def first_line(error: Exception) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-def serve(tracking: Tracking, port: int, extra: Sequence[str] = ()) -> int:
-    """Run MLflow's own server on the store's database, on 127.0.0.1, until it is stopped.
+def serve(tracking: Tracking, port: int, extra: Sequence[str] = ()) -> NoReturn:
+    """Become MLflow's own server on the store's database, on 127.0.0.1, until it is stopped.
 
     Raises
     ------
@@ -144,7 +150,5 @@ def serve(tracking: Tracking, port: int, extra: Sequence[str] = ()) -> int:
     command += ["--host", "127.0.0.1", "--port", str(port), *extra]
     if tracking.artifacts:
         command += ["--default-artifact-root", str(tracking.artifacts)]
-    try:
-        return subprocess.call(command)
-    except KeyboardInterrupt:
-        return 0
+    # In this process's place, so that signals reach the server, and it ends when it is told to.
+    os.execv(command[0], command)

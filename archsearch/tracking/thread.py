@@ -40,18 +40,20 @@ class MirrorThread(threading.Thread):
         self._wake = threading.Event()
         self._closing: Closing | None = None
         self.experiment_id = mirror.experiment_id
-        self.run_id = mirror.run_id
         self.revision = 0
         self.fault: Exception | None = None
 
     def run(self) -> None:
         """Push what has changed every few seconds; when told to stop, once more, and end the runs."""
-        with Record.open(self._record, read_only=True) as record:
-            while not self._wake.wait(SECONDS_BETWEEN):
+        try:
+            with Record.open(self._record, read_only=True) as record:
+                while not self._wake.wait(SECONDS_BETWEEN):
+                    self._push(record)
                 self._push(record)
-            self._push(record)
-        if self._closing and self.fault is None:
-            self._close(self._closing)
+            if self._closing and self.fault is None:
+                self._mirror.close(self._closing.status, self._closing.best, self._closing.artifacts)
+        except Exception as error:
+            self.fault = error
 
     def finish(self, closing: Closing, timeout: float | None) -> bool:
         """Stop, wait at most `timeout` seconds; whether MLflow has everything and its runs are ended."""
@@ -69,9 +71,3 @@ class MirrorThread(threading.Thread):
             self.fault = error
         else:
             self.revision, self.fault = revision, None
-
-    def _close(self, closing: Closing) -> None:
-        try:
-            self._mirror.close(closing.status, closing.best, closing.artifacts)
-        except Exception as error:
-            self.fault = error

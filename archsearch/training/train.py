@@ -178,11 +178,11 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
         if not record.is_finite:
             self.status = Status.DIVERGED
             self.reason = f"a loss is no finite number at epoch {record.epoch} ({_losses(record)})"
+        elif patience is not None and since_best >= patience and record.epoch < self._recipe.epochs:
+            self.stopped_early = True  # before pruning: what is trained to its end is kept, however bad
         elif not go_on:
             self.status = Status.PRUNED
             self.reason = f"worse than other trials at epoch {record.epoch}"
-        elif patience is not None and since_best >= patience and record.epoch < self._recipe.epochs:
-            self.stopped_early = True
         else:
             return
         self.model.stop_training = True

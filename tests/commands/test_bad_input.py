@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from real_command import TINY_SPACE, Searched, run
 
 from archsearch.cli import main
+from archsearch.errors import Refused
 
 
 def invoke(*words: str | Path) -> Result:
@@ -134,13 +135,59 @@ def test_a_report_that_cannot_be_written_is_refused(searched: Searched) -> None:
     assert "file/page.html" in result.stderr
 
 
-def test_a_missing_backend_is_refused_with_the_command_that_installs_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_missing_backend_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERAS_BACKEND", "nonsense")
     result = invoke("run", "digits")
     assert result.exit_code == 2
-    assert "pip install 'archsearch[cpu]'" in result.stderr
+    assert "KERAS_BACKEND is nonsense, which is not installed: install it, or unset" in result.stderr
+
+
+def test_reports_that_could_not_be_written_are_refused_before_training() -> None:
+    Path("reports").touch()
+    result = invoke("run", "digits")
+    assert result.exit_code == 2
+    assert "no folder for the report" in result.stderr
+    assert not list(Path("mlruns").rglob("record.sqlite"))
+
+
+def test_a_finished_search_shows_its_ranking_also_where_no_report_can_be_written(searched: Searched) -> None:
+    Path("reports").touch()
+    store = searched.folder / "mlruns"
+    result = invoke("run", searched.folder / "tiny.yaml", "--json", "--store", store)
+    assert result.exit_code == 0
+    assert "no report" in result.stderr
+    assert json.loads(result.stdout.splitlines()[-1])["ranking"] == searched.result["ranking"]
+
+
+def test_a_folder_of_its_name_does_not_hide_a_bundled_space() -> None:
+    Path("digits").mkdir()
+    assert invoke("check", "digits").exit_code == 0
+
+
+def test_a_file_s_name_becomes_a_name_a_search_can_have() -> None:
+    Path("my first space!.yaml").write_text(TINY_SPACE.replace("name: tiny\n", ""))
+    result = invoke("check", "my first space!.yaml")
+    assert result.exit_code == 0
+    assert "'my-first-space'" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"trials": 0},
+        {"trials": 2.5},
+        {"trials": "3"},
+        {"hours": 0},
+        {"hours": float("nan")},
+        {"tracking": "no"},
+    ],
+)
+def test_python_callers_get_the_command_s_rules(words: dict) -> None:
+    import archsearch
+
+    with pytest.raises(Refused, match=f"{next(iter(words))} "):
+        archsearch.run("digits", **words)
+    assert not Path("mlruns").exists()
 
 
 def test_help_names_every_exit_code_and_has_examples() -> None:

@@ -71,6 +71,7 @@ def search(
     """A search whose trials follow `plan`, repeated as often as needed."""
     return SearchSnapshot(
         id="digits-1f0c2a9b",
+        uid="0123456789abcdef0123456789abcdef",
         name="digits",
         created_at=1_795_000_000.0,
         status="finished",

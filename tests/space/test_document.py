@@ -82,7 +82,10 @@ def test_the_same_key_in_two_mappings_is_no_duplicate():
     ("text", "message"),
     [
         ("data: [1\n", r"^space.yaml:2:1: "),
-        ("data: digits\n\tname: x\n", r"^space.yaml:2:1: .*'\\t'"),
+        ("data: digits\n\tname: x\n", r"^space.yaml:2:1: a tab"),
+        ("data: digits\n name: x\n", r"^space.yaml:2:6: a ':' where none can be"),
+        ("a:\n    b: 1\n  c: 2\n", r"^space.yaml:3:3: this line is not indented like"),
+        ("a: 1\n---\nb: 1\n", r"^space.yaml:2:1: a second document"),
         ("a: 1\nb: 'open\n", r"^space.yaml:3:1: "),
         ("a: 1\n? [x, y]\n: 2\n", r"^space.yaml:2:3: a key is a plain word$"),
         ("a: *nowhere\n", r"^space.yaml:1:4: .*nowhere"),

@@ -87,11 +87,15 @@ def test_a_running_trial_shows_the_epochs_it_has(record):
     ]
 
 
-def test_a_restarted_trial_has_forgotten_its_epochs(record):
-    record.add_trial(trial(0), None)
-    record.add_epoch(0, 0, epoch(1, 0.5))
-    record.restart_trial(0)
-    assert record.trials()[0][0].runs == ()
+def test_a_new_session_forgets_what_every_interrupted_trial_had_done_and_nothing_else(record):
+    for number in range(3):
+        record.add_trial(trial(number), None)
+        record.add_epoch(number, 0, epoch(1, 0.5))
+    record.end_trial(ended(1), None)
+    kept = record.trials()[0][1]
+    record.begin_session("archsearch run made-up.yaml", 1, 3)
+    after = record.trials()[0]
+    assert [after[0].runs, after[1], after[2].runs] == [(), kept, ()]
     record.add_epoch(0, 0, epoch(1, 0.4))
     assert record.trials()[0][0].runs[0].epochs == (epoch(1, 0.4),)
 
@@ -120,7 +124,6 @@ def test_every_change_to_a_trial_and_only_that_shows_after_the_last_revision(rec
     for number, change in enumerate(
         [
             lambda: record.add_epoch(1, 0, epoch(1, 0.5)),
-            lambda: record.restart_trial(1),
             lambda: record.end_trial(ended(1), None),
             lambda: record.set_verdicts({1: ("overfit", "overfit")}),
         ]
@@ -134,10 +137,9 @@ def test_every_change_to_a_trial_and_only_that_shows_after_the_last_revision(rec
 
 def test_totals_mirrors_and_sessions_are_kept(record):
     assert (record.total(), record.mirrored(), record.sessions()) == (0, None, [])
-    mirrored = Mirrored("sqlite:///mlflow.db", "1", "abc", 7, False)
-    record.set_total(24)
+    mirrored = Mirrored("sqlite:///mlflow.db", "1", 7, False)
     record.set_mirrored(mirrored)
-    record.begin_session(2)
+    record.begin_session("archsearch run x.yaml --trials 24", 2, 24)
     assert record.sessions()[0].status == "running"
     record.end_session("finished", 1.5)
     (session,) = record.sessions()
@@ -147,8 +149,7 @@ def test_totals_mirrors_and_sessions_are_kept(record):
 
 
 def test_a_snapshot_holds_the_whole_search(record):
-    record.begin_session(1)
-    record.set_total(3)
+    record.begin_session("archsearch run made-up.yaml", 1, 3)
     record.add_trial(trial(0, name="first"), None)
     snapshot = record.snapshot()
     assert (snapshot.id, snapshot.total, snapshot.status) == ("made-up-1", 3, "running")
@@ -165,7 +166,7 @@ def test_readers_see_every_event_while_the_writer_writes(record):
 
 def test_a_reader_can_not_write(record):
     with Record.open(record.path, read_only=True) as reader, pytest.raises(StoreError, match="readonly"):
-        reader.set_total(3)
+        reader.add_trial(trial(0), None)
 
 
 def test_what_was_written_is_there_after_the_writer_is_gone(tmp_path):

@@ -42,6 +42,7 @@ class Observer:
 def search(record, of, total, executor=None, stop_at=None, deadline=None):
     """Run a search over `record`; its outcome, the executor, and what was heard."""
     executor, heard = executor or Scripted(), Observer(stop_at)
+    record.begin_session("archsearch run made-up.yaml", executor.capacity, total)
     outcome = Search(of, record, executor, heard).run(total, deadline, heard.stop)
     return outcome, executor, heard
 

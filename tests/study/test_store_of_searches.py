@@ -126,14 +126,14 @@ def test_a_record_that_is_still_being_made_is_no_search(store):
 def test_a_search_held_by_another_process_is_locked_and_free_when_that_ends(store):
     place = store.find(add(store, space()))
     with Record.open(place.record) as record:
-        record.begin_session(1)
+        record.begin_session("archsearch run made-up.yaml", 1, 1)
         record.add_trial(trial(0), None)
     with held_by_another_process(place) as process:
         assert process.poll() is None
-        assert place.is_held()
+        assert place.standing("running") == "running"
         with pytest.raises(SearchLocked, match=rf"{place.id} is being run .*\(process {os.getpid()} on "):
             place.lock()
-    assert not place.is_held()
+    assert place.standing("running") == "interrupted"
     place.lock().release()
 
 

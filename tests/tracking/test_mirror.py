@@ -1,0 +1,138 @@
+"""The mirror in MLflow is what the record says, whatever was there and whatever failed before."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from made_up import epoch, recorded, space, trial
+
+from archsearch.records import SearchSnapshot, Status, TrainingRun
+from archsearch.tracking import Artifacts, Mirror, Tracking
+
+pytestmark = [
+    pytest.mark.slow,
+    # MLflow's SQLite store uses what SQLAlchemy 2.1 deprecates.
+    pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning"),
+]
+
+
+@pytest.fixture
+def tracking(tmp_path: Path) -> Tracking:
+    return Tracking.choose(f"sqlite:///{tmp_path}/team.db", tmp_path / "own.db", tmp_path / "artifacts")
+
+
+@pytest.fixture
+def search(tmp_path: Path) -> SearchSnapshot:
+    with recorded(tmp_path, space()) as record:
+        return record.snapshot()
+
+
+def training(number: int, losses: list[float], status: Status = Status.COMPLETED, best: int = 1):
+    """A trial with one training of these validation losses."""
+    epochs = tuple(epoch(n, loss) for n, loss in enumerate(losses, 1))
+    run = TrainingRun(0, status, epochs, delivered_epoch=best)
+    verdict = None if status is Status.RUNNING else "good"
+    return replace(
+        trial(number, status), runs=(run,), score=losses[best - 1], verdict=verdict, delivered=verdict
+    )
+
+
+def opened(tracking: Tracking, search: SearchSnapshot) -> Mirror:
+    mirror = Mirror(tracking, search)
+    mirror.open()
+    return mirror
+
+
+def children(mirror: Mirror) -> dict[str, list]:
+    """The search's child runs in MLflow, by trial."""
+    client = mirror._client
+    found: dict[str, list] = {}
+    for run in client.search_runs([mirror.experiment_id], f"tags.`mlflow.parentRunId` = '{mirror.run_id}'"):
+        found.setdefault(run.data.tags["archsearch.trial"], []).append(run)
+    return found
+
+
+def curve(mirror: Mirror, run_id: str) -> list[tuple[int, float]]:
+    history = mirror._client.get_metric_history(run_id, "val_loss")
+    return sorted((point.step, point.value) for point in history)
+
+
+def test_pushing_twice_changes_nothing(tracking, search) -> None:
+    mirror = opened(tracking, search)
+    for _ in range(2):
+        mirror.push([training(0, [0.5, 0.4], Status.RUNNING)])
+    mirror.push([training(0, [0.5, 0.4, 0.3])])
+    ((run,),) = children(mirror).values()
+    assert curve(mirror, run.info.run_id) == [(1, 0.5), (2, 0.4), (3, 0.3)]
+    assert run.info.status == "FINISHED"
+
+
+def test_what_an_earlier_process_left_open_is_written_anew_and_what_ended_is_kept(tracking, search) -> None:
+    first = opened(tracking, search)
+    first.push(
+        [training(0, [0.9, 0.8]), training(1, [0.7], Status.PRUNED), training(2, [0.6], Status.RUNNING)]
+    )
+    kept = {number: runs[0].info.run_id for number, runs in children(first).items()}
+    second = opened(tracking, search)
+    second.push([training(0, [0.9, 0.8]), training(1, [0.7], Status.PRUNED), training(2, [0.1, 0.2])])
+    after = children(second)
+    assert {number: len(runs) for number, runs in after.items()} == {"0": 1, "1": 1, "2": 1}
+    assert [after[n][0].info.run_id == kept[n] for n in "012"] == [True, True, False]
+    assert curve(second, after["2"][0].info.run_id) == [(1, 0.1), (2, 0.2)]
+    assert [after[n][0].info.status for n in "012"] == ["FINISHED", "KILLED", "FINISHED"]
+
+
+def test_the_same_space_searched_from_another_store_keeps_its_own_runs(tracking, search) -> None:
+    ours, theirs = opened(tracking, search), opened(tracking, replace(search, uid="another"))
+    ours.push([training(0, [0.9], Status.RUNNING)])
+    theirs.push([training(0, [0.2, 0.1])])
+    opened(tracking, replace(search, uid="another"))
+    ours.push([training(0, [0.9, 0.8])])
+    assert ours.run_id != theirs.run_id
+    assert curve(ours, children(ours)["0"][0].info.run_id) == [(1, 0.9), (2, 0.8)]
+    assert curve(theirs, children(theirs)["0"][0].info.run_id) == [(1, 0.2), (2, 0.1)]
+
+
+def test_the_search_s_best_values_are_those_of_the_present_best(tracking, search) -> None:
+    for best in (training(0, [0.9, 0.8, 0.7, 0.5], best=4), training(1, [0.3, 0.1], best=2)):
+        mirror = opened(tracking, search)
+        mirror.close("finished", best, Artifacts())
+    parent = mirror._client.get_run(mirror.run_id)
+    assert parent.data.tags["best_trial"] == "1"
+    assert (parent.data.metrics["best_val_loss"], parent.data.metrics["score"]) == (0.1, 0.1)
+
+
+def test_a_call_that_fails_is_made_good_by_the_next_push(tracking, search, monkeypatch) -> None:
+    mirror = opened(tracking, search)
+    log_batch, fails = mirror._client.log_batch, [True]
+
+    def failing(*args, **kwargs):
+        if fails.pop() if fails else False:
+            raise ConnectionError("away")
+        return log_batch(*args, **kwargs)
+
+    monkeypatch.setattr(mirror._client, "log_batch", failing)
+    with pytest.raises(ConnectionError):
+        mirror.push([training(0, [0.5, 0.4])])
+    mirror.push([training(0, [0.5, 0.4])])
+    ((run,),) = children(mirror).values()
+    assert curve(mirror, run.info.run_id) == [(1, 0.5), (2, 0.4)]
+    assert run.data.params["optimizer"] == "adam"
+
+
+def test_a_database_the_user_named_has_its_artifacts_in_the_store(tracking, search, tmp_path) -> None:
+    mirror = opened(tracking, search)
+    (model,) = [tmp_path / "trial-3.keras"]
+    model.write_bytes(b"weights")
+    mirror.close("finished", training(0, [0.5]), Artifacts(model=model))
+    assert len(list((tmp_path / "artifacts").rglob("model/best.keras"))) == 1
+
+
+def test_losses_that_are_no_numbers_do_not_stop_the_mirror(tracking, search) -> None:
+    mirror = opened(tracking, search)
+    diverged = training(0, [0.5, math.nan, math.inf], Status.DIVERGED)
+    mirror.push([diverged])
+    ((run,),) = children(mirror).values()
+    assert run.info.status == "FAILED"
+    assert len(curve(mirror, run.info.run_id)) == 3
