@@ -15,6 +15,8 @@ from archsearch.report.words import duration
 from archsearch.study import EpochMeasured, Notify, SearchEvent, SearchStarted, TrialEnded, TrialStarted
 
 SECONDS_BETWEEN_LINES = 10.0
+# Columns of a terminal from which bars don't crowd out the losses beside them.
+ROOMY = 110
 
 
 @dataclass(slots=True)
@@ -111,7 +113,7 @@ class _Live:
         self._console = Console(stderr=True)
         self._bars = Progress(
             TextColumn("{task.fields[title]}", markup=False),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=24 if self._console.width >= ROOMY else 8),
             TextColumn("{task.fields[count]}", markup=False),
             TextColumn("{task.fields[text]}", markup=False),
             console=self._console,

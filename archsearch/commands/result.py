@@ -128,7 +128,7 @@ class SearchResult:
                 }
                 for ranked in self.judged.ranked
             ],
-            "report": str(self.report.absolute()) if self.report else None,
+            "report": str(self.report) if self.report else None,
             "tracking_uri": self.tracking_uri,
             "experiment_id": self.experiment_id,
         }

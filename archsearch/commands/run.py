@@ -143,7 +143,7 @@ class _Work:
     @property
     def report_path(self) -> Path:
         """Where the report goes."""
-        return self.options.reports / f"{self.record.header().name}.html"
+        return self.options.reports.absolute() / f"{self.record.header().name}.html"
 
     def settle(self, total: int) -> None:
         """Have the record say that the search is complete, where its last process could not."""
