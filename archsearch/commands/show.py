@@ -1,6 +1,8 @@
 """The end of a run on a terminal: the ranking, why the first is first, and where everything is."""
 
 import shlex
+import shutil
+import sys
 import textwrap
 from pathlib import Path
 
@@ -41,7 +43,7 @@ def show(result: SearchResult, ui_command: str) -> None:
     for paragraph in [_status(result), result.why] if rows else [_status(result)]:
         out.print("\n".join(textwrap.wrap(paragraph, min(out.width, 100))))
     out.print()
-    later = f"none: archsearch report {result.search}"
+    later = f"none: {_program()} report {result.search}"
     places = {
         "report": str(_shortest(result.report)) if result.report else later,
         "best model": str(_shortest(result.best_model)) if result.best_model else "none",
@@ -57,7 +59,7 @@ def ui_command(result: SearchResult, store: Path, tracking_uri: str | None) -> s
         return "not mirrored yet: the same command does it"
     if result.tracking_uri.startswith(("http://", "https://")):
         return f"{result.tracking_uri.rstrip('/')}/#/experiments/{result.experiment_id}"
-    words = ["archsearch", "ui"]
+    words = [_program(), "ui"]
     if store != Path("mlruns"):
         words += ["--store", str(store)]
     if tracking_uri:
@@ -107,6 +109,14 @@ def _status(result: SearchResult) -> str:
         "all_failed": "every trial failed; the report says why",
     }[result.status]
     return f"search {result.search}: {how}: {trials}."
+
+
+def _program() -> str:
+    """What to type for archsearch: its name where the shell finds it, else its path."""
+    beside = Path(sys.executable).with_name("archsearch")
+    if shutil.which("archsearch") or not beside.is_file():
+        return "archsearch"
+    return str(_shortest(beside))
 
 
 def _shortest(path: Path) -> Path:
