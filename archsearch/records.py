@@ -7,12 +7,13 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from archsearch.architecture import Architecture
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Status(StrEnum):
@@ -151,7 +152,7 @@ class TrainingRun:
     stopped_early: bool = False
     delivered_epoch: int | None = None
     val_loss_spread: float | None = None
-    probabilities: NDArray[np.float32] | None = None
+    probabilities: "NDArray[np.float32] | None" = None
     model: str | None = None
     seconds: float = 0.0
     environment: Mapping[str, Any] = field(default_factory=dict)

@@ -38,7 +38,7 @@ def test_help_loads_nothing_but_the_command_line(words: tuple[str, ...], tmp_pat
 
 def test_check_loads_neither_keras_nor_mlflow_nor_tables(tmp_path: Path) -> None:
     loaded = loaded_by(command_code("check", "digits"), tmp_path)
-    assert not loaded & (HEAVY | {"sklearn", "optuna", "pandas", "seaborn"})
+    assert not loaded & (HEAVY | {"sklearn", "optuna", "pandas", "seaborn", "numpy"})
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ from typing import Any
 
 from archsearch.architecture import Architecture
 from archsearch.commands.tables import console, print_table
-from archsearch.data import data_shape
+from archsearch.data.shapes import data_shape
 from archsearch.space import SearchSpace, sample_space
 from archsearch.space.parameters import Range, Words
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from archsearch.commands.result import NOTHING_TO_DO, Judged, SearchResult, judge
-from archsearch.data import class_frequencies, linear_model, load, summarise
+from archsearch.data.references import class_frequencies, linear_model, summarise
+from archsearch.data.sources import load
 from archsearch.errors import ArchsearchError, Refused, StoreError, TrackingError
 from archsearch.execution import WorkerPool, require_backend
 from archsearch.records import Status

@@ -5,7 +5,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from archsearch.data import data_shape
+from archsearch.data.shapes import data_shape
 from archsearch.errors import SpaceError
 from archsearch.resources import bundled_spaces
 from archsearch.space import SearchSpace

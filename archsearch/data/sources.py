@@ -1,4 +1,4 @@
-"""The data a space can name: their shape, known without loading anything, and the samples themselves."""
+"""The data a space can name."""
 
 import hashlib
 from dataclasses import dataclass
@@ -6,24 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from archsearch.data.shapes import DataShape, data_shape
 from archsearch.data.splits import Split, split
 from archsearch.errors import DataError
 from archsearch.space.schema import Data
-
-
-@dataclass(frozen=True, slots=True)
-class DataShape:
-    """What a network must take and give.
-
-    Attributes
-    ----------
-    input_shape : tuple of int
-        One sample: ``(height, width, channels)``.
-    classes : tuple of str
-    """
-
-    input_shape: tuple[int, ...]
-    classes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,14 +33,6 @@ class Dataset:
     y: NDArray[np.int64]
     split: Split
     fingerprint: str
-
-
-DIGITS = DataShape(input_shape=(8, 8, 1), classes=tuple("0123456789"))
-
-
-def data_shape(data: Data) -> DataShape:
-    """The shape of `data`, without loading them."""
-    return {"digits": DIGITS}[data.source]
 
 
 def load(data: Data) -> Dataset:

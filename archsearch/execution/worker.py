@@ -23,7 +23,7 @@ def main(descriptor: int) -> None:
     setup = inbox.get()
     assert isinstance(setup, Setup)
 
-    from archsearch.data import load
+    from archsearch.data.sources import load
     from archsearch.training import train
 
     dataset = load(setup.data)

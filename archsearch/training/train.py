@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from archsearch.data import Dataset
+from archsearch.data.sources import Dataset
 from archsearch.models import build
 from archsearch.records import EpochRecord, Recipe, Status, Training, TrainingRun
 from archsearch.training.measure import Gauge, Measurement

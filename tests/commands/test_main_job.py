@@ -71,7 +71,7 @@ def test_progress_goes_to_stderr_as_plain_lines_without_a_terminal(searched: Sea
 
 
 def test_validation_probabilities_are_kept_and_give_the_recorded_loss(searched: Searched) -> None:
-    from archsearch.data import load
+    from archsearch.data.sources import load
     from archsearch.space.schema import Data
 
     dataset = load(Data(source="digits"))

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from archsearch.data import class_frequencies, data_shape, linear_model, load, summarise
+from archsearch.data.references import class_frequencies, linear_model, summarise
+from archsearch.data.shapes import data_shape
+from archsearch.data.sources import load
 from archsearch.errors import DataError
 from archsearch.space.schema import Data
 

@@ -1,6 +1,6 @@
 import pytest
 
-from archsearch.data import load
+from archsearch.data.sources import load
 from archsearch.space.schema import Data
 
 
