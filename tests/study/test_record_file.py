@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made_up import REFERENCES, epoch, header, recorded, space, trial
 
-from archsearch.errors import StoreError
+from archsearch.errors import StorageFull, StoreError
 from archsearch.records import Status, TrainingRun
 from archsearch.study import Mirrored, Record
 from archsearch.study.record import Proposal
@@ -235,3 +235,23 @@ def test_a_record_can_not_be_made_where_a_file_is_in_the_way(tmp_path):
     (tmp_path / "folder").write_text("a file")
     with pytest.raises(StoreError, match="can't be written"):
         recorded(tmp_path / "folder", space())
+
+
+def fill(record):
+    """Add epochs until there is no room."""
+    for number in range(1, 10_000):
+        record.add_epoch(0, 0, epoch(number, 0.5))
+
+
+def test_a_full_disk_is_said_and_what_was_recorded_before_is_whole(record):
+    record.add_trial(trial(0), None)
+    pages = record._db.execute("PRAGMA page_count").fetchone()[0]
+    # To SQLite this is a disk with no more room.
+    record._db.execute(f"PRAGMA max_page_count = {pages + 1}")
+    with pytest.raises(StorageFull, match="is the disk full"):
+        fill(record)
+    record._db.execute(f"PRAGMA max_page_count = {100 * pages}")
+    (run,) = record.trials()[0][0].runs
+    assert [e.epoch for e in run.epochs] == list(range(1, len(run.epochs) + 1))
+    record.add_epoch(0, 0, epoch(len(run.epochs) + 1, 0.4))
+    assert record.trials()[0][0].runs[0].epochs[-1] == epoch(len(run.epochs) + 1, 0.4)

@@ -1,4 +1,5 @@
 import dataclasses
+import errno
 import importlib
 import math
 
@@ -151,3 +152,19 @@ def test_a_model_that_can_not_be_saved_is_a_failed_training(digits, tmp_path):
     run = train(training, 0, digits, go_on, tmp_path / "models" / "model.keras")
     assert run.status is Status.FAILED
     assert run.model is None
+
+
+def test_a_full_disk_raises_instead_of_being_held_against_the_architecture(digits, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(keras.Model, "save", full)
+    with pytest.raises(OSError, match="No space left"):
+        trained(digits, tmp_path)
+
+
+def test_early_stopping_at_the_epoch_of_pruning_keeps_the_training(digits, tmp_path):
+    words = {"epochs": 40, "optimizer": "sgd", "learning_rate": 1e-30, "patience": 2}
+    run = trained(digits, tmp_path, lambda epoch: epoch.epoch < 3, **words)
+    assert (run.status, run.stopped_early, len(run.epochs)) == (Status.COMPLETED, True, 3)
+    assert run.model is not None
