@@ -3,10 +3,13 @@
 import json
 import math
 import re
+import shutil
+import sqlite3
+import subprocess
 from pathlib import Path
 
 import pytest
-from real_command import Searched, command, free_port, run, serving
+from real_command import Searched, command, environment, free_port, run, serving
 
 from archsearch.records import Status
 from archsearch.study import Record
@@ -127,8 +130,6 @@ def test_the_same_command_again_redraws_without_tensorflow(searched: Searched) -
 
 
 def test_more_trials_extend_a_finished_search(searched: Searched, tmp_path: Path) -> None:
-    import shutil
-
     folder = tmp_path / "copy"
     shutil.copytree(searched.folder, folder)
     done = run("run", "tiny.yaml", "--trials", "6", "--json", cwd=folder)
@@ -165,3 +166,29 @@ def test_list_and_report_read_what_was_searched(searched: Searched, tmp_path: Pa
         done = run("report", name, "--output", output, cwd=searched.folder)
         assert (done.returncode, done.stdout.strip()) == (0, str(output))
         assert output.read_text().startswith("<!DOCTYPE html>")
+
+
+def test_a_search_cut_off_after_its_last_trial_is_set_right_by_the_same_command(
+    searched: Searched, tmp_path: Path
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(searched.folder, folder)
+    path = folder / searched.record.relative_to(searched.folder)
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE sessions SET status = 'running'")
+    db.close()
+    assert " interrupted " in run("list", cwd=folder).stdout
+    result = json.loads(run("run", "tiny.yaml", "--json", cwd=folder).stdout.splitlines()[-1])
+    assert (result["status"], result["ranking"]) == ("nothing_to_do", searched.result["ranking"])
+    assert " finished " in run("list", cwd=folder).stdout
+    assert "The search is complete" in Path(result["report"]).read_text()
+
+
+def test_two_searches_can_start_at_once_in_a_fresh_store(tmp_path: Path) -> None:
+    processes = []
+    for name in ("one", "two"):
+        space = f"name: {name}\ndata: digits\narchitectures: {{a: {{dense: [8]}}}}\ntraining: {{epochs: 1}}\n"
+        (tmp_path / f"{name}.yaml").write_text(space)
+        words = command("run", f"{name}.yaml", "--quiet")
+        processes.append(subprocess.Popen(words, cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL))
+    assert [process.wait(timeout=200) for process in processes] == [0, 0]
