@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from archsearch.diagnosis import Diagnosis, Verdict
 from archsearch.ranking.reasons import Candidate, reason
 from archsearch.ranking.score import trial_score
-from archsearch.records import EpochRecord, Status, TrainingRun, TrialResult
+from archsearch.records import Status, TrialResult
 
 TIERS: Mapping[Verdict, int] = {
     Verdict.GOOD: 1,
@@ -122,8 +122,7 @@ def _candidates(trials: Sequence[TrialResult], diagnoses: Mapping[int, Diagnosis
 
 def _placed(candidates: Sequence[Candidate], index: int) -> Ranked:
     candidate = candidates[index]
-    delivered = [delivered_epoch(run) for run in candidate.trial.runs]
-    known = [record for record in delivered if record is not None]
+    known = [run.delivered for run in candidate.trial.runs if run.delivered is not None]
     return Ranked(
         rank=index + 1,
         trial=candidate.trial,
@@ -134,14 +133,6 @@ def _placed(candidates: Sequence[Candidate], index: int) -> Ranked:
         val_accuracy=_mean([record.val_accuracy for record in known]),
         reason=reason(candidates, index),
     )
-
-
-def delivered_epoch(run: TrainingRun) -> EpochRecord | None:
-    """The delivered epoch, or that of the lowest validation loss where none is recorded."""
-    if run.delivered is not None:
-        return run.delivered
-    finite = [record for record in run.epochs if math.isfinite(record.val_loss)]
-    return min(finite, key=lambda record: record.val_loss, default=None)
 
 
 def _mean(values: Sequence[float]) -> float:
