@@ -203,6 +203,7 @@ class _Planner:
         if number < len(self._named):
             name, architecture = self._named[number]
             trial = self._trial(number, name, architecture, named_recipe(self._space.training))
+            self._tried[architecture, trial.recipe] = trial
             self._record.add_trial(trial, None)
             return trial
         for family in self._families_due(total):

@@ -277,3 +277,11 @@ def test_a_training_at_its_last_epoch_is_not_thrown_away(record):
 
     search(record, space(search={"pruner": "median"}), 20, Scripted(curves=curves))
     assert {trial.status for trial in record.trials()[0]} == {Status.COMPLETED}
+
+
+def test_a_named_architecture_that_still_trains_is_not_proposed_beside_it(record):
+    words = {"dense": {"depth": 1, "narrowest": 8, "widest": [8, 16]}}
+    of = space(families=words, architectures={"eight": {"dense": [8]}}, training={"epochs": 10})
+    _, executor, _ = search(record, of, 3, Scripted(2, slow=lambda training: training.trial == 0))
+    widths = [training.architecture.dense[0].width for training in executor.submitted]
+    assert sorted(widths) == [8, 16]
