@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from archsearch.architecture import Architecture
+from archsearch.architecture import AnyArchitecture
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +33,38 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Augmentation:
+    """Random changes of training images, drawn anew at each epoch; validation images stay as they are.
+
+    Attributes
+    ----------
+    flip : str
+        ``"none"``, ``"horizontal"``, ``"vertical"`` or ``"both"``.
+    rotation : float
+        Largest angle, either way, as a share of a full turn.
+    zoom : float
+        Largest zoom, in or out, as a share of the image.
+    contrast : float
+        Largest change of contrast, up or down, as a share.
+    """
+
+    flip: str = "none"
+    rotation: float = 0.0
+    zoom: float = 0.0
+    contrast: float = 0.0
+
+    @property
+    def notation(self) -> str:
+        """One line for people: ``flip horizontal, rotation 0.05``; empty for none."""
+        words = [f"flip {self.flip}"] if self.flip != "none" else []
+        rates = {"rotation": self.rotation, "zoom": self.zoom, "contrast": self.contrast}
+        return ", ".join([*words, *(f"{name} {rate:g}" for name, rate in rates.items() if rate)])
+
+
+NO_AUGMENTATION = Augmentation()
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """How an architecture is trained.
 
@@ -42,10 +74,21 @@ class Recipe:
         The planned number of epochs.
     batch_size : int
     optimizer : str
-        ``"adam"``, ``"sgd"`` or ``"rmsprop"``.
+        ``"adam"``, ``"adamw"``, ``"sgd"`` or ``"rmsprop"``; of a user's HyperModel, what it compiled with.
     learning_rate : float
+        At the start.
     patience : int or None
         Epochs without a lower validation loss before training stops early; None never stops early.
+    momentum : float
+        Of SGD; 0 for the other optimizers.
+    weight_decay : float
+        Of AdamW; 0 for the other optimizers.
+    schedule : str
+        How the learning rate changes: ``"constant"``, ``"cosine"`` (down to 0 over the planned epochs) or
+        ``"plateau"`` (lowered where the validation loss no longer falls).
+    precision : str
+        ``"float32"``, ``"mixed_float16"`` or ``"mixed_bfloat16"``.
+    augmentation : Augmentation
     """
 
     epochs: int
@@ -53,11 +96,33 @@ class Recipe:
     optimizer: str
     learning_rate: float
     patience: int | None
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    schedule: str = "constant"
+    precision: str = "float32"
+    augmentation: Augmentation = NO_AUGMENTATION
 
     @property
     def notation(self) -> str:
         """One line for people: ``adam, learning rate 0.001, batch 32``."""
-        return f"{self.optimizer}, learning rate {self.learning_rate:.3g}, batch {self.batch_size}"
+        words = [self.optimizer]
+        if self.momentum:
+            words.append(f"momentum {self.momentum:g}")
+        if self.weight_decay:
+            words.append(f"weight decay {self.weight_decay:g}")
+        rate = f"learning rate {self.learning_rate:.3g}"
+        words.append(rate if self.schedule == "constant" else f"{rate} ({self.schedule})")
+        words.append(f"batch {self.batch_size}")
+        if self.precision != "float32":
+            words.append(self.precision)
+        if self.augmentation.notation:
+            words.append(self.augmentation.notation)
+        return ", ".join(words)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Recipe":
+        """From the values that ``dataclasses.asdict`` gives."""
+        return cls(**{**value, "augmentation": Augmentation(**value.get("augmentation", {}))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +130,7 @@ class Training:
     """The unit of work: one architecture, trained once per seed."""
 
     trial: int
-    architecture: Architecture
+    architecture: AnyArchitecture
     recipe: Recipe
     seeds: tuple[int, ...]
 
@@ -175,7 +240,7 @@ class TrialResult:
         Counted from 0 over the whole search.
     name : str or None
         The name the space gives this architecture; None for a proposed one.
-    architecture : Architecture
+    architecture : Architecture or HyperModelArchitecture
     recipe : Recipe
     status : Status
     runs : tuple of TrainingRun
@@ -194,7 +259,7 @@ class TrialResult:
 
     number: int
     name: str | None
-    architecture: Architecture
+    architecture: AnyArchitecture
     recipe: Recipe
     status: Status
     runs: tuple[TrainingRun, ...]
@@ -239,6 +304,8 @@ class DataSummary:
         Validation loss of always predicting the training data's class frequencies.
     fingerprint : str
         Of the samples, their labels and their split.
+    warnings : tuple of str
+        What the audit found that a reader of the results should know, a sentence each.
     """
 
     source: str
@@ -250,6 +317,7 @@ class DataSummary:
     n_train_eval: int
     prior_entropy: float
     fingerprint: str
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from archsearch.architecture import Architecture, ConvBlock, DenseBlock, max_pooling_steps
+from archsearch.architecture import Architecture, ConvBlock, DenseBlock
 
 rates = st.floats(0, 0.9)
 activations = st.sampled_from(["relu", "leaky_relu", "tanh", "sigmoid"])
@@ -100,11 +100,3 @@ def test_notation_is_one_line_that_names_every_block(architecture):
     assert notation.count("·") + notation.count(", ") == (
         max(0, len(architecture.conv) - 1) + max(0, len(architecture.dense) - 1)
     )
-
-
-@pytest.mark.parametrize(("side", "steps"), [(1, 0), (2, 1), (7, 2), (8, 3), (28, 4)])
-def test_pooling_steps_are_how_often_an_image_can_be_halved(side, steps):
-    assert max_pooling_steps((side, side + 5, 3)) == steps
-    for _ in range(steps):
-        side //= 2
-    assert side == 1

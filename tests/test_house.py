@@ -11,18 +11,21 @@ PACKAGE = Path(__file__).parent.parent / "archsearch"
 
 # Each room may import from those before it.
 ROOMS = (
-    "errors", "architecture", "records", "resources", "space", "diagnosis", "ranking", "report", "data",
-    "models", "training", "execution", "study", "tracking", "commands", "api", "cli", "__main__", "__init__",
+    "errors", "architecture", "notation", "records", "resources", "suggest", "models", "space", "diagnosis",
+    "ranking", "report", "data", "training", "execution", "study", "tracking", "commands", "api", "cli",
+    "__main__", "__init__",
 )  # fmt: skip
 
 # Libraries that are slow to import, or that only one room should know.
 HEAVY = {
-    "keras": {"models", "training"},
+    "keras": {"models", "data", "training"},
+    "keras_tuner": {"models", "space"},
     "tensorflow": set(),
     "sklearn": {"data", "training"},
+    "PIL": {"data"},
     "optuna": {"study"},
     "mlflow": {"tracking"},
-    "pandas": {"ranking", "report", "commands"},
+    "pandas": {"data", "ranking", "report", "commands"},
     "seaborn": {"report"},
     "matplotlib": {"report"},
     "jinja2": {"report"},

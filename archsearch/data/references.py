@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
-from archsearch.data.sources import Dataset
+from archsearch.data.dataset import Dataset
 from archsearch.records import CLASS_FREQUENCIES, LINEAR_MODEL, DataSummary, Reference
 
 
@@ -39,7 +39,7 @@ def linear_model(dataset: Dataset) -> Reference:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    flat = dataset.x.reshape(len(dataset.x), -1)
+    flat = dataset.x.take(np.arange(len(dataset.x))).reshape(len(dataset.x), -1)
     started = time.perf_counter()
     model = LogisticRegression(max_iter=1_000)
     with warnings.catch_warnings():

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from archsearch.space.schema import Data
+from archsearch.space.data_words import Data
 
 
 @dataclass(frozen=True, slots=True)

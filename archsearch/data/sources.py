@@ -1,38 +1,15 @@
 """The data a space can name."""
 
 import hashlib
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from archsearch.data.shapes import DataShape, data_shape
-from archsearch.data.splits import Split, split
+from archsearch.data.dataset import Dataset, Samples
+from archsearch.data.shapes import data_shape
+from archsearch.data.splits import split
 from archsearch.errors import DataError
-from archsearch.space.schema import Data
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Dataset:
-    """Samples, labels and their split.
-
-    Attributes
-    ----------
-    shape : DataShape
-    x : array of float32, shape (samples, *input_shape)
-        Scaled to [0, 1].
-    y : array of int64, shape (samples,)
-        Class indices.
-    split : Split
-    fingerprint : str
-        Of samples, labels and split.
-    """
-
-    shape: DataShape
-    x: NDArray[np.float32]
-    y: NDArray[np.int64]
-    split: Split
-    fingerprint: str
+from archsearch.space.data_words import Data
 
 
 def load(data: Data) -> Dataset:
@@ -51,7 +28,7 @@ def load(data: Data) -> Dataset:
     digest = hashlib.sha256()
     for array in (x, y, *parts):
         digest.update(np.ascontiguousarray(array).tobytes())
-    return Dataset(data_shape(data), x, y, parts, digest.hexdigest()[:16])
+    return Dataset(data_shape(data), Samples(x), y, parts, digest.hexdigest()[:16])
 
 
 def _digits() -> tuple[NDArray[np.float32], NDArray[np.int64]]:

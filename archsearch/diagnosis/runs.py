@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from archsearch.architecture import Architecture
+from archsearch.architecture import AnyArchitecture, HyperModelArchitecture
 from archsearch.diagnosis.values import Context, Curves, Diagnosis, Finding, Verdict
 from archsearch.diagnosis.verdict import bare_diagnosis, diagnose
 from archsearch.records import DataSummary, Reference, Status, TrainingRun, TrialResult
@@ -126,7 +126,10 @@ def curves_of(run: TrainingRun) -> Curves:
     )
 
 
-def _has_dropout(architecture: Architecture) -> bool:
+def _has_dropout(architecture: AnyArchitecture) -> bool:
+    if isinstance(architecture, HyperModelArchitecture):
+        # What its code does is not known; its users call a dropout rate by that name.
+        return any("dropout" in name.lower() and bool(value) for name, value in architecture.values)
     rates = [block.dropout for block in architecture.conv] + [block.dropout for block in architecture.dense]
     return any(rate > 0 for rate in rates)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from archsearch.space.schema import Data
+from archsearch.space.data_words import Data
 
 
 @dataclass(frozen=True, slots=True)

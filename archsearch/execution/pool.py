@@ -14,7 +14,7 @@ from archsearch.errors import ArchsearchError, Refused, StorageFull
 from archsearch.execution.executor import Event, RunEnded
 from archsearch.execution.messages import Answer, DiskFull, Ready, Setup
 from archsearch.records import Status, Training, TrainingRun
-from archsearch.space.schema import Data
+from archsearch.space.data_words import Data
 
 LOG_TAIL = 600
 MOST_FAILED_STARTS = 3

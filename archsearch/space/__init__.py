@@ -1,8 +1,6 @@
 """Search spaces: the language users write, and the architectures it spans."""
 
-from archsearch.space.parameters import Suggest
 from archsearch.space.sample import (
-    RandomSuggest,
     named_recipe,
     sample_architecture,
     sample_recipe,
@@ -11,9 +9,7 @@ from archsearch.space.sample import (
 from archsearch.space.schema import SearchSpace, changed_words
 
 __all__ = [
-    "RandomSuggest",
     "SearchSpace",
-    "Suggest",
     "changed_words",
     "named_recipe",
     "sample_architecture",

@@ -1,28 +1,17 @@
-"""Words of the space that may be searched, and who chooses their values.
+"""Words of the space that may be searched.
 
 A searched word is one value, a list to choose from or, for numbers, a range ``{low, high, log}``.
 """
 
-from typing import Annotated, Any, Generic, Protocol, Self, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+
+from archsearch.suggest import Suggest
 
 Value = TypeVar("Value")
 Number = TypeVar("Number", int, float)
 NumberRange = TypeVar("NumberRange")
-
-
-class Suggest(Protocol):
-    """Chooses values; Optuna's trials and a random generator both fit behind it."""
-
-    def categorical(self, name: str, choices: tuple[Any, ...]) -> Any:
-        """One of `choices`."""
-
-    def integer(self, name: str, low: int, high: int, *, log: bool) -> int:
-        """A whole number from `low` to `high`, both included."""
-
-    def real(self, name: str, low: float, high: float, *, log: bool) -> float:
-        """A number from `low` to `high`."""
 
 
 class Words(BaseModel):

@@ -4,36 +4,14 @@ Each family asks for the same parameters at every call, whatever their values: o
 sampler model all of them jointly.
 """
 
-import math
-import random
 from typing import Any
 
-from archsearch.architecture import Architecture, ConvBlock, DenseBlock, max_pooling_steps
+from archsearch.architecture import Architecture, ConvBlock, DenseBlock
 from archsearch.records import Recipe
 from archsearch.space.orderings import rises, widths
-from archsearch.space.parameters import Suggest, choose, first_choice
+from archsearch.space.parameters import choose, first_choice
 from archsearch.space.schema import CnnFamily, DenseFamily, DropoutByDirection, SearchSpace, TrainingWords
-
-
-class RandomSuggest:
-    """Chooses evenly at random; for showing samples of a space."""
-
-    def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)
-
-    def categorical(self, name: str, choices: tuple[Any, ...]) -> Any:  # noqa: ARG002 - the protocol's word
-        """One of `choices`."""
-        return self._random.choice(choices)
-
-    def integer(self, name: str, low: int, high: int, *, log: bool) -> int:
-        """A whole number from `low` to `high`."""
-        return round(self.real(name, low, high, log=True)) if log else self._random.randint(low, high)
-
-    def real(self, name: str, low: float, high: float, *, log: bool) -> float:  # noqa: ARG002
-        """A number from `low` to `high`."""
-        if log:
-            return math.exp(self._random.uniform(math.log(low), math.log(high)))
-        return self._random.uniform(low, high)
+from archsearch.suggest import RandomSuggest, Suggest
 
 
 def sample_architecture(
@@ -41,15 +19,14 @@ def sample_architecture(
 ) -> Architecture:
     """Sample one architecture of `family` for samples of `input_shape`.
 
-    Blocks after an image has shrunk to one pixel keep their convolution and leave the pooling out.
+    What its images can't take is repaired (`Architecture.fitted`).
     """
     if isinstance(family, DenseFamily):
         return Architecture(family="dense", dense=_dense_stack(family, suggest, "dense"))
     head = _dense_stack(family.dense, suggest, "head") if family.dense else ()
-    conv = _conv_stack(family, suggest, max_pooling_steps(input_shape))
-    return Architecture(
-        family="cnn", conv=conv, bridge=choose(suggest, "cnn.bridge", family.bridge), dense=head
-    )
+    conv = _conv_stack(family, suggest)
+    bridge = choose(suggest, "cnn.bridge", family.bridge)
+    return Architecture(family="cnn", conv=conv, bridge=bridge, dense=head).fitted(input_shape)
 
 
 def sample_recipe(training: TrainingWords, suggest: Suggest) -> Recipe:
@@ -109,7 +86,7 @@ def _dropout_rates(family: DenseFamily, suggest: Suggest, prefix: str) -> tuple[
     return rate, rate
 
 
-def _conv_stack(family: CnnFamily, suggest: Suggest, poolings: int) -> tuple[ConvBlock, ...]:
+def _conv_stack(family: CnnFamily, suggest: Suggest) -> tuple[ConvBlock, ...]:
     def pick(word: str) -> Any:
         return choose(suggest, f"cnn.{word}", getattr(family, word))
 
@@ -122,7 +99,7 @@ def _conv_stack(family: CnnFamily, suggest: Suggest, poolings: int) -> tuple[Con
             filters=round(first * growth**n),
             kernel=kernel,
             activation=activation,
-            pooling=pooling if n < poolings else "none",
+            pooling=pooling,
             dropout=dropout,
             batch_norm=batch_norm,
             l2=l2,

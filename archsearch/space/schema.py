@@ -26,9 +26,9 @@ from archsearch.architecture import (
     ConvBlock,
     DenseBlock,
     Pooling,
-    max_pooling_steps,
 )
 from archsearch.errors import SpaceError
+from archsearch.space.data_words import Data
 from archsearch.space.document import Document, read_document
 from archsearch.space.faults import describe_faults
 from archsearch.space.orderings import Ordering
@@ -45,15 +45,6 @@ Penalty = Annotated[float, Field(ge=0, le=10)]
 LearningRate = Annotated[float, Field(gt=0, le=100)]
 BatchSize = Annotated[int, Field(ge=1, le=65_536)]
 Optimizer = Literal["adam", "sgd", "rmsprop"]
-
-
-class Data(Words):
-    """What to train on; ``data: digits`` is short for ``data: {source: digits}``."""
-
-    source: Literal["digits"]
-    validation: float = Field(default=0.2, gt=0, lt=0.5)
-    test: float = Field(default=0.2, gt=0, lt=0.5)
-    split_seed: int = Field(default=0, ge=0)
 
 
 class DropoutByDirection(Words):
@@ -301,18 +292,14 @@ class SearchSpace(Words):
         Raises
         ------
         SpaceError
-            If an image would be pooled to nothing.
+            If an image that reaches a block is too small for it.
         """
-        most = max_pooling_steps(input_shape)
         for name, words in self.architectures.items():
-            poolings = sum(block.pooling != "none" for block in words.conv)
-            if poolings > most:
-                size = "×".join(map(str, input_shape[:2]))
-                fault = f"{poolings} poolings, but images of {size} pixels can be halved {most} times"
-                place = self._place_of("architectures", name)
-                raise SpaceError(f"{place}architectures.{name}: {fault}; set pooling: none in some blocks")
+            for number, fault in words.build().misfits(input_shape):
+                place = self._place_of("architectures", name, "conv", number)
+                raise SpaceError(f"{place}architectures.{name}.conv.{number}: {fault}")
 
-    def _place_of(self, *location: str) -> str:
+    def _place_of(self, *location: str | int) -> str:
         """``file:line:column: `` of a word; empty for a space that came from no file."""
         if self._document is None:
             return ""

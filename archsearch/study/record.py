@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from archsearch.architecture import Architecture
+from archsearch.architecture import architecture_from_json
 from archsearch.errors import StorageFull, StoreError
 from archsearch.records import (
     DataSummary,
@@ -557,8 +557,8 @@ def _trial(row: Sequence[Any], runs: Mapping[int, tuple[TrainingRun, ...]]) -> T
     return TrialResult(
         number=number,
         name=name,
-        architecture=Architecture.from_json(json.loads(architecture)),
-        recipe=Recipe(**json.loads(recipe)),
+        architecture=architecture_from_json(json.loads(architecture)),
+        recipe=Recipe.from_json(json.loads(recipe)),
         status=Status(status),
         runs=runs.get(number, ()),
         parameters=parameters,
@@ -570,7 +570,5 @@ def _trial(row: Sequence[Any], runs: Mapping[int, tuple[TrainingRun, ...]]) -> T
 
 
 def _data_summary(value: Mapping[str, Any]) -> DataSummary:
-    fields = dict(value)
-    return DataSummary(
-        **fields | {"input_shape": tuple(fields["input_shape"]), "classes": tuple(fields["classes"])}
-    )
+    tuples = {name: tuple(v) for name, v in value.items() if isinstance(v, list | tuple)}
+    return DataSummary(**{**value, **tuples})

@@ -16,6 +16,7 @@ from typing import Any
 
 import filelock
 
+from archsearch.architecture import AnyArchitecture, HyperModelArchitecture
 from archsearch.errors import TrackingError
 from archsearch.records import EpochRecord, Recipe, SearchSnapshot, Status, TrainingRun, TrialResult
 from archsearch.tracking.server import Tracking, first_line, prepare_mlflow
@@ -316,8 +317,7 @@ def _params(trial: TrialResult, run: TrainingRun) -> dict[str, str]:
             "family": trial.family,
             "name": trial.name or "",
             "architecture": architecture.notation,
-            "conv.filters": "·".join(str(block.filters) for block in architecture.conv),
-            "dense.widths": "·".join(str(block.width) for block in architecture.dense),
+            **_blocks(architecture),
             "parameters": trial.parameters,
             "seed": run.seed,
             **_recipe(trial.recipe),
@@ -326,8 +326,18 @@ def _params(trial: TrialResult, run: TrainingRun) -> dict[str, str]:
     )
 
 
+def _blocks(architecture: AnyArchitecture) -> dict[str, str]:
+    if isinstance(architecture, HyperModelArchitecture):
+        return {"hypermodel": architecture.hypermodel}
+    return {
+        "conv.filters": "·".join(str(block.filters) for block in architecture.conv),
+        "dense.widths": "·".join(str(block.width) for block in architecture.dense),
+    }
+
+
 def _recipe(recipe: Recipe) -> dict[str, Any]:
-    return {name: getattr(recipe, name) for name in Recipe.__dataclass_fields__}
+    values = {name: getattr(recipe, name) for name in Recipe.__dataclass_fields__}
+    return values | {"augmentation": recipe.augmentation.notation or "none"}
 
 
 def _text(values: Mapping[str, Any]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from archsearch.data.sources import Dataset
+from archsearch.data.dataset import Dataset
 from archsearch.models import build
 from archsearch.records import EpochRecord, Recipe, Status, Training, TrainingRun
 from archsearch.training.measure import Gauge, Measurement
@@ -55,7 +55,7 @@ def train(
         keras.utils.set_random_seed(seed)
         model = _compiled(training, dataset)
         watch.gauge(model, dataset)
-        x, y = dataset.x[dataset.split.train], dataset.y[dataset.split.train]
+        x, y = dataset.x.take(dataset.split.train), dataset.y[dataset.split.train]
         epochs, batch_size = training.recipe.epochs, training.recipe.batch_size
         model.fit(x, y, epochs=epochs, batch_size=batch_size, callbacks=[watch], verbose=0)
         saved = watch.save_best(model_path)
@@ -119,7 +119,7 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
         self._val_half = split.val_half
         self._n_train_eval = len(split.train_eval)
         measured = np.concatenate([split.train_eval, split.val])
-        self._gauge = Gauge(model, x[measured], y[measured])
+        self._gauge = Gauge(model, x.take(measured), y[measured])
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - Keras' signature
         self._epoch_started = time.perf_counter()

@@ -5,7 +5,6 @@ from hypothesis import given
 from archsearch.architecture import DenseBlock
 from archsearch.resources import bundled_spaces
 from archsearch.space import (
-    RandomSuggest,
     SearchSpace,
     named_recipe,
     sample_architecture,
@@ -13,6 +12,7 @@ from archsearch.space import (
     sample_space,
 )
 from archsearch.space.parameters import choose, first_choice
+from archsearch.suggest import RandomSuggest
 
 DIGITS = (8, 8, 1)
 WIDE = SearchSpace.from_mapping(

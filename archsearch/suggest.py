@@ -1,0 +1,39 @@
+"""Who chooses the values of what is searched."""
+
+import math
+import random
+from typing import Any, Protocol
+
+
+class Suggest(Protocol):
+    """Chooses values; Optuna's trials, a random generator and KerasTuner's hyperparameters fit behind it."""
+
+    def categorical(self, name: str, choices: tuple[Any, ...]) -> Any:
+        """One of `choices`."""
+
+    def integer(self, name: str, low: int, high: int, *, log: bool) -> int:
+        """A whole number from `low` to `high`, both included."""
+
+    def real(self, name: str, low: float, high: float, *, log: bool) -> float:
+        """A number from `low` to `high`."""
+
+
+class RandomSuggest:
+    """Chooses evenly at random; for showing samples of a space."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+
+    def categorical(self, name: str, choices: tuple[Any, ...]) -> Any:  # noqa: ARG002 - the protocol's word
+        """One of `choices`."""
+        return self._random.choice(choices)
+
+    def integer(self, name: str, low: int, high: int, *, log: bool) -> int:
+        """A whole number from `low` to `high`."""
+        return round(self.real(name, low, high, log=True)) if log else self._random.randint(low, high)
+
+    def real(self, name: str, low: float, high: float, *, log: bool) -> float:  # noqa: ARG002
+        """A number from `low` to `high`."""
+        if log:
+            return math.exp(self._random.uniform(math.log(low), math.log(high)))
+        return self._random.uniform(low, high)
