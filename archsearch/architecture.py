@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
@@ -17,6 +18,8 @@ Bridge = Literal["flatten", "global_average", "global_max"]
 Scalar = bool | int | float | str
 
 POOL_SIZE = 2
+
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_./-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,8 +248,12 @@ class HyperModelArchitecture:
 
     @property
     def notation(self) -> str:
-        """One line for people: ``mine units=64 activation="relu"``; values are JSON."""
-        words = (f"{name}={json.dumps(value)}" for name, value in self.values)
+        """One line for people: ``mine units=64 activation="relu"``; values are JSON.
+
+        A name that is no plain word is quoted as well: `archsearch.notation.parse_values` is the inverse.
+        """
+        names = (name if _PLAIN_NAME.fullmatch(name) else _quoted(name) for name, _ in self.values)
+        words = (f"{name}={_quoted(value)}" for name, (_, value) in zip(names, self.values, strict=True))
         return " ".join([self.family, *words])
 
     def to_json(self) -> dict[str, Any]:
@@ -273,6 +280,12 @@ def architecture_from_json(value: Mapping[str, Any]) -> AnyArchitecture:
 def outputs_for(classes: int) -> int:
     """Width of the output layer: one sigmoid for two classes, else a softmax over all."""
     return 1 if classes == 2 else classes
+
+
+def _quoted(value: Scalar) -> str:
+    """As JSON that YAML's plain scalars can hold: with neither a ``: `` nor a `` #``."""
+    text = json.dumps(value)
+    return text.replace(":", "\\u003a").replace("#", "\\u0023") if isinstance(value, str) else text
 
 
 def _block_json(block: Block) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from archsearch import __version__
-from archsearch.errors import ArchsearchError, ExitCode, SpaceError
+from archsearch.errors import ArchsearchError, DataError, ExitCode, SpaceError
 
 EXIT_CODES = """\b
 Exit codes:
@@ -30,8 +30,8 @@ class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except SpaceError as error:
-            # Each line begins with file:line:column, which editors and terminals make a link of.
+        except (SpaceError, DataError) as error:
+            # A line begins with file:line:column, which editors and terminals make a link of.
             click.echo(str(error), err=True)
             ctx.exit(error.exit_code)
         except ArchsearchError as error:
@@ -54,6 +54,12 @@ def _spaces(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> li
 
     names = [CompletionItem(name) for name in bundled_spaces() if name.startswith(incomplete)]
     return [*names, CompletionItem(incomplete, type="file")]
+
+
+def _bundled(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    from archsearch.resources import bundled_spaces
+
+    return [name for name in bundled_spaces() if name.startswith(incomplete)]
 
 
 def _searches(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
@@ -81,8 +87,9 @@ def main() -> None:
     \b
     Examples:
       archsearch run digits                 search a bundled space
-      archsearch run space.yaml --hours 2   search your own, at most two hours
-      archsearch check space.yaml           is it valid, what does it span?
+      archsearch init PATH/TO/IMAGES        write a space for your own images
+      archsearch check --data space.yaml    is it valid, what does it span, are the data sound?
+      archsearch run space.yaml --hours 2   search it, at most two hours
       archsearch report digits              write the report again
       archsearch ui                         open MLflow on the store
     """
@@ -181,7 +188,13 @@ def report(search: str, output: Path | None, store: Path) -> None:
 @main.command("list")
 @_store
 def list_(store: Path) -> None:
-    """List the searches in a store: how far, and the best so far."""
+    """List the searches in a store: how far, and the best so far.
+
+    \b
+    Examples:
+      archsearch list
+      archsearch list --store /data/searches
+    """
     from archsearch.commands.listing import show_searches
     from archsearch.study.store import Store
 
@@ -193,18 +206,100 @@ def list_(store: Path) -> None:
 
 @main.command()
 @click.argument("space", shell_complete=_spaces)
-def check(space: str) -> None:
+@click.option("--data", "with_data", is_flag=True, help="Load the data and audit them.")
+@_store
+def check(space: str, with_data: bool, store: Path) -> None:
     """Say whether SPACE is valid, what it spans, and show some of its architectures.
+
+    Once SPACE has been searched in the store, also how long a search takes. With --data the data are
+    loaded and audited: unreadable files, duplicates and groups across splits, small validation sets,
+    unequal classes. Leaks between splits are an error, exit code 2, unless the space allows them.
 
     \b
     Examples:
       archsearch check digits
-      archsearch check space.yaml
+      archsearch check --data space.yaml
     """
     from archsearch.commands.check import show_space
     from archsearch.commands.spaces import read_space
 
-    show_space(read_space(space), space)
+    parsed = read_space(space)
+    show_space(parsed, space, store)
+    if with_data:
+        from archsearch.commands.audit import show_audit
+
+        show_audit(parsed)
+
+
+@main.command()
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("space.yaml"),
+    show_default=True,
+    help="The file to write; one that is there is never replaced.",
+)
+def init(folder: Path | None, output: Path) -> None:
+    """Write a commented starter space, fitted to the images in FOLDER.
+
+    FOLDER holds a folder of images for each class, or train, val and test with such folders in them.
+    Without FOLDER the starter is for the bundled digits. Beside it lies archsearch.schema.json, by which
+    editors complete and check the words.
+
+    \b
+    Examples:
+      archsearch init photos
+      archsearch init photos --output spaces/photos.yaml
+      archsearch init
+    """
+    from archsearch.commands.init import write_starter
+
+    if folder is None and sys.stdin.isatty():
+        answer = click.prompt(
+            "Folder of images (empty: the bundled digits)", default="", show_default=False, err=True
+        )
+        folder = Path(answer).expanduser() if answer else None
+    write_starter(folder, output)
+
+
+@main.command()
+def schema() -> None:
+    """Print the JSON Schema of search spaces, for editors.
+
+    An editor with a YAML language server then completes words, describes them and marks faults. Save the
+    schema and name it in the first line of a space, as `archsearch init` does:
+
+    \b
+    Examples:
+      archsearch schema > archsearch.schema.json
+      # yaml-language-server: $schema=archsearch.schema.json
+
+    \b
+    Or, in the settings of Visual Studio Code's YAML extension:
+      "yaml.schemas": {"./archsearch.schema.json": "spaces/*.yaml"}
+    """
+    from archsearch.commands.schema_ import schema_text
+
+    click.echo(schema_text(), nl=False)
+
+
+@main.command()
+@click.argument("name", required=False, shell_complete=_bundled)
+def spaces(name: str | None) -> None:
+    """List the bundled spaces, or print the one called NAME.
+
+    \b
+    Examples:
+      archsearch spaces
+      archsearch spaces image_folder > space.yaml
+    """
+    from archsearch.commands.spaces import list_spaces, print_space
+
+    if name is None:
+        list_spaces()
+    else:
+        print_space(name)
 
 
 @main.command(context_settings={"ignore_unknown_options": True})
@@ -216,6 +311,11 @@ def ui(port: int, store: Path, tracking_uri: str | None, mlflow_options: tuple[s
     """Open MLflow's own user interface on the store, on 127.0.0.1, until Ctrl-C.
 
     Options that archsearch does not know go to `mlflow server`.
+
+    \b
+    Examples:
+      archsearch ui
+      archsearch ui --port 5001 --store /data/searches
     """
     from archsearch.commands.ui import open_ui
 

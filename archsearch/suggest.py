@@ -37,3 +37,19 @@ class RandomSuggest:
         if log:
             return math.exp(self._random.uniform(math.log(low), math.log(high)))
         return self._random.uniform(low, high)
+
+
+class MiddleSuggest:
+    """Chooses nothing at random: the first of a list, the middle of a range."""
+
+    def categorical(self, name: str, choices: tuple[Any, ...]) -> Any:  # noqa: ARG002 - the protocol's word
+        """The first of `choices`."""
+        return choices[0]
+
+    def integer(self, name: str, low: int, high: int, *, log: bool) -> int:
+        """The whole number nearest to the middle."""
+        return round(self.real(name, low, high, log=log))
+
+    def real(self, name: str, low: float, high: float, *, log: bool) -> float:  # noqa: ARG002
+        """The middle, the geometric one where `log` is true."""
+        return math.sqrt(low * high) if log else (low + high) / 2

@@ -11,9 +11,9 @@ PACKAGE = Path(__file__).parent.parent / "archsearch"
 
 # Each room may import from those before it.
 ROOMS = (
-    "errors", "architecture", "notation", "records", "resources", "suggest", "models", "space", "diagnosis",
-    "ranking", "report", "data", "training", "execution", "study", "tracking", "commands", "api", "cli",
-    "__main__", "__init__",
+    "errors", "usercode", "architecture", "notation", "records", "resources", "suggest", "models", "space",
+    "diagnosis", "ranking", "report", "data", "training", "execution", "study", "tracking", "commands", "api",
+    "cli", "__main__", "__init__",
 )  # fmt: skip
 
 # Libraries that are slow to import, or that only one room should know.

@@ -21,7 +21,7 @@ def show_searches(store: Store) -> list[str]:
         except StoreError as error:
             faults.append(str(error))
     if rows:
-        print_table(COLUMNS, sorted(rows, key=lambda row: row[-1]), flexible="best architecture")
+        print_table(COLUMNS, sorted(rows, key=lambda row: row[-1]), long="best architecture")
     elif not faults:
         console().print(f"no searches in {_shown(store.path)}; start one: archsearch run digits")
     return faults

@@ -163,10 +163,13 @@ def _losses(epoch: EpochRecord) -> str:
 
 def _ending(trial: TrialResult) -> str:
     took = duration(trial.seconds)
-    delivered = trial.runs[0].delivered
+    last = trial.runs[-1]  # the seed that ended the trial: after a failed one no other is trained
     if trial.status is Status.PRUNED:
-        return f"pruned after {len(trial.runs[0].epochs)} epochs ({took})"
-    if trial.status.is_failure or delivered is None:
-        return f"{trial.status}: {trial.runs[0].reason} ({took})"
-    gap = delivered.val_loss - delivered.train_loss_eval
-    return f"{trial.verdict}, val loss {delivered.val_loss:.4f}, gap {gap:.4f} ({took})"
+        return f"pruned after {len(last.epochs)} epochs ({took})"
+    delivered = [run.delivered for run in trial.runs if run.delivered is not None]
+    if trial.status.is_failure or not delivered:
+        return f"{trial.status}: {last.reason} ({took})"
+    val_loss = sum(epoch.val_loss for epoch in delivered) / len(delivered)
+    gap = val_loss - sum(epoch.train_loss_eval for epoch in delivered) / len(delivered)
+    seeds = f", mean of {len(delivered)} seeds" if len(delivered) > 1 else ""
+    return f"{trial.verdict}, val loss {val_loss:.4f}, gap {gap:.4f}{seeds} ({took})"

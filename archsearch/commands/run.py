@@ -17,18 +17,35 @@ from typing import Any, Literal
 
 from archsearch.commands.result import NOTHING_TO_DO, Judged, SearchResult, judge
 from archsearch.data.references import class_frequencies, linear_model, summarise
+from archsearch.data.shapes import data_shape
 from archsearch.data.sources import load
 from archsearch.errors import ArchsearchError, Refused, StoreError, TrackingError
 from archsearch.execution import WorkerPool, require_backend
+from archsearch.execution.hypermodels import arguments_of, builder_for
 from archsearch.records import Status
 from archsearch.report import write_report
 from archsearch.space import SearchSpace
-from archsearch.study import Header, Mirrored, Notify, Outcome, Place, Record, Search, Store
+from archsearch.study import (
+    Header,
+    Mirrored,
+    Notify,
+    Outcome,
+    Place,
+    Record,
+    Search,
+    Store,
+    require_within,
+    space_completer,
+    space_sampler,
+)
+from archsearch.study.hypermodels import completer_with, require_builds, sampler_with
 from archsearch.tracking import Artifacts, Closing, Mirror, MirrorThread, Tracking, check_answers, first_line
 
 # Who interrupts a process may kill it seconds later: MLflow gets no more than this of them.
 INTERRUPTED_CLOSING_SECONDS = 2.0
 CLOSING_SECONDS = 120.0
+# Less than this of a search's hours is not worth starting workers for.
+SHORTEST_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,29 +112,39 @@ def run_search(space: SearchSpace, options: Options, notify: Notify) -> SearchRe
     place = store.place_for(space, new=options.new)
     tracking = Tracking.choose(options.tracking_uri, store.database, store.artifacts)
     total = space.trials if options.trials is None else options.trials
-    is_complete = _is_complete(place, total)
-    if not is_complete:
+    nothing_left = _nothing_left(place, space, total)
+    if not nothing_left:
         require_backend()
         _require_folder(options.reports)
         if options.tracking == "now":
             check_answers(tracking)
     with ExitStack() as stack:
         interrupts = stack.enter_context(_Interrupts())
+        shape = data_shape(space.data, space.folder)
+        builder = builder_for(space, shape)
+        stack.callback(builder.close)
+        sample = sampler_with(builder, space, space_sampler(space, shape))
+        complete = completer_with(builder, space, space_completer(space, shape))
+        require_within(space, complete)
+        if not nothing_left:
+            require_builds(space, builder, complete)
         lock = place.lock()
         stack.callback(lock.release)
-        if is_complete:
+        if nothing_left:
             record = stack.enter_context(Record.open(place.record))
-            work = _Work(place, record, tracking, options)
-            work.settle(total)
-            return _conclude(work, NOTHING_TO_DO, None)
-        pool = WorkerPool(space.data, space.execution.workers, place.models, place.logs)
+            work = _Work(place, record, tracking, options, space.search.hours)
+            work.settle(nothing_left, total)
+            return _conclude(work, nothing_left, None)
+        pool = WorkerPool(
+            space.data, space.folder, space.execution.workers, place.models, place.logs, arguments_of(space)
+        )
         stack.callback(pool.close)
         record = stack.enter_context(_record(place, space))
-        work = _Work(place, record, tracking, options)
+        work = _Work(place, record, tracking, options, space.search.hours)
         record.begin_session(options.command, pool.capacity, total)
+        deadline = _deadline(options.hours, work.seconds_left)
         mirror = work.start_mirror() if options.tracking == "now" else None
-        deadline = None if options.hours is None else time.monotonic() + options.hours * 3600
-        search = Search(space, record, pool, notify)
+        search = Search(space, record, pool, notify, sample, complete)
         try:
             with interrupts.deferred() as stop:
                 outcome = search.run(total, deadline, stop)
@@ -140,17 +167,25 @@ class _Work:
     record: Record
     tracking: Tracking
     options: Options
+    hours: float | None
+
+    @property
+    def seconds_left(self) -> float:
+        """What the search may still take of its hours, over all sessions."""
+        return _seconds_left(self.record, self.hours)
 
     @property
     def report_path(self) -> Path:
         """Where the report goes."""
         return self.options.reports.absolute() / f"{self.record.header().name}.html"
 
-    def settle(self, total: int) -> None:
-        """Have the record say that the search is complete, where its last process could not."""
+    def settle(self, nothing_left: str, total: int) -> None:
+        """Have the record say how the search stands, where its last process could not."""
         trials, sessions = self.record.trials(with_runs=False)[0], self.record.sessions()
         succeeded = any(not trial.status.is_failure for trial in trials)
         outcome = Outcome.FINISHED if succeeded else Outcome.ALL_FAILED
+        if nothing_left == Outcome.HOURS_REACHED:
+            outcome = Outcome.HOURS_REACHED
         total = max(total, len(trials))
         if (sessions[-1].status, self.record.total()) == (outcome, total):
             return
@@ -201,18 +236,34 @@ class _Work:
         )
 
 
-def _is_complete(place: Place, total: int) -> bool:
-    """Whether nothing is left to train."""
+def _nothing_left(place: Place, space: SearchSpace, total: int) -> str | None:
+    """Why nothing is to be trained: all is done, or the search's hours are used up; None where some is."""
     if not place.record.is_file():
-        return False
+        return None
     with Record.open(place.record, read_only=True) as record:
         trials = record.trials(with_runs=False)[0]
         sessions = record.sessions()
         has_ended = bool(sessions) and sessions[-1].status in (Outcome.FINISHED, Outcome.ALL_FAILED)
         # A space can hold fewer new architectures than trials were asked for.
         is_exhausted = has_ended and record.total() == total
+        is_time_up = _seconds_left(record, space.search.hours) < SHORTEST_SECONDS
     is_running = any(trial.status is Status.RUNNING for trial in trials)
-    return not is_running and (len(trials) >= total or is_exhausted)
+    if not is_running and (len(trials) >= total or is_exhausted):
+        return NOTHING_TO_DO
+    return Outcome.HOURS_REACHED if is_time_up else None
+
+
+def _seconds_left(record: Record, hours: float | None) -> float:
+    """What is left of a search's hours: they count while a process works on it, not between."""
+    if hours is None:
+        return math.inf
+    return hours * 3600 - sum(session.seconds for session in record.sessions())
+
+
+def _deadline(hours: float | None, seconds_left: float) -> float | None:
+    """When to stop, in seconds of ``time.monotonic``: this run's hours or the search's, the earlier."""
+    seconds = min(math.inf if hours is None else hours * 3600, seconds_left)
+    return None if math.isinf(seconds) else time.monotonic() + seconds
 
 
 def _interrupted(work: _Work, mirror: MirrorThread | None) -> SearchResult:
@@ -239,6 +290,8 @@ def _conclude(work: _Work, status: str, mirror: MirrorThread | None) -> SearchRe
     if status == NOTHING_TO_DO and judged.snapshot.status == Outcome.ALL_FAILED:
         status = Outcome.ALL_FAILED
     report, notes = None, []
+    if status == Outcome.HOURS_REACHED:
+        notes.append(_how_to_go_on(work))
     try:
         report = write_report(
             judged.snapshot,
@@ -251,6 +304,12 @@ def _conclude(work: _Work, status: str, mirror: MirrorThread | None) -> SearchRe
         notes.append(f"no report: {error}")
     note = _bring_into_line(work, mirror, work.result(judged, status, report, []))
     return work.result(judged, status, report, [*notes, note] if note else notes)
+
+
+def _how_to_go_on(work: _Work) -> str:
+    if work.seconds_left < SHORTEST_SECONDS:
+        return f"search.hours ({work.hours:g}) are used up; to go on, raise them in the space"
+    return "the same command goes on"
 
 
 def _bring_into_line(work: _Work, mirror: MirrorThread | None, result: SearchResult) -> str | None:
@@ -278,7 +337,7 @@ def _record(place: Place, space: SearchSpace) -> Iterator[Record]:
     if place.record.is_file():
         record = Record.open(place.record)
     else:
-        dataset = load(space.data)
+        dataset = load(space.data, space.folder)
         header = Header(
             id=place.id,
             uid=uuid.uuid4().hex,

@@ -38,7 +38,7 @@ def show(result: SearchResult, ui_command: str) -> None:
     rows = [_row(ranked) for ranked in result.judged.ranked]
     references = [_reference_row(reference) for reference in snapshot.references]
     if rows:
-        print_table(COLUMNS, rows + references, flexible="architecture", dim=len(references))
+        print_table(COLUMNS, rows + references, long="architecture", dim=len(references))
         out.print()
     for paragraph in [_status(result), result.why] if rows else [_status(result)]:
         out.print("\n".join(textwrap.wrap(paragraph, min(out.width, 100))))
@@ -104,7 +104,7 @@ def _status(result: SearchResult) -> str:
     how = {
         "finished": "complete",
         NOTHING_TO_DO: "complete already, nothing to do",
-        "hours_reached": "stopped at the time limit; the same command goes on",
+        "hours_reached": "stopped at the time limit",
         "interrupted": "interrupted, everything is saved; the same command goes on",
         "all_failed": "every trial failed; the report says why",
     }[result.status]

@@ -1,14 +1,41 @@
-"""Finding the space that a user names."""
+"""``archsearch spaces``: the bundled spaces; and finding the space that a user names."""
 
-from collections.abc import Mapping
+import difflib
+import textwrap
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from archsearch.commands.tables import console
 from archsearch.data.shapes import data_shape
-from archsearch.errors import SpaceError
+from archsearch.errors import DataError, SpaceError
 from archsearch.resources import bundled_spaces
 from archsearch.space import SearchSpace
+
+
+def list_spaces() -> None:
+    """Print the bundled spaces, a line each: name and purpose."""
+    out, bundled = console(), bundled_spaces()
+    width = max(map(len, bundled)) + 2
+    for name, path in bundled.items():
+        line = f"{name:<{width}}{_purpose(path)}"
+        out.print("\n".join(textwrap.wrap(line, out.width, subsequent_indent=" " * width)), soft_wrap=True)
+
+
+def print_space(name: str) -> None:
+    """Print a bundled space's file as it is.
+
+    Raises
+    ------
+    SpaceError
+        If there is none of that name.
+    """
+    bundled = bundled_spaces()
+    if name not in bundled:
+        raise SpaceError(f"{name}: no bundled space{_suggestion(name, list(bundled))}")
+    console().print(bundled[name].read_text(encoding="utf-8"), end="", soft_wrap=True)
 
 
 def read_space(space: SearchSpace | Mapping[str, Any] | str | PathLike[str]) -> SearchSpace:
@@ -18,10 +45,23 @@ def read_space(space: SearchSpace | Mapping[str, Any] | str | PathLike[str]) -> 
     ------
     SpaceError
         If it is not found or not valid, or its named architectures don't fit its data.
+    DataError
+        If its data are not there, or not laid out as the space says.
     """
     parsed = _parsed(space)
-    parsed.require_fit(data_shape(parsed.data).input_shape)
+    with placed(parsed):
+        shape = data_shape(parsed.data, parsed.folder)
+    parsed.require_fit(shape.input_shape)
     return parsed
+
+
+@contextmanager
+def placed(space: SearchSpace) -> Iterator[None]:
+    """Have faults of the data say where the space names them."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{space.place_of(('data', space.data.kind))}{error}") from None
 
 
 def _parsed(space: SearchSpace | Mapping[str, Any] | str | PathLike[str]) -> SearchSpace:
@@ -37,4 +77,15 @@ def _parsed(space: SearchSpace | Mapping[str, Any] | str | PathLike[str]) -> Sea
         return SearchSpace.from_yaml(bundled[str(space)])
     if path.exists() or path.suffix in (".yaml", ".yml"):
         return SearchSpace.from_yaml(path)
-    raise SpaceError(f"{space}: no such file, nor a bundled space; bundled are: {', '.join(bundled)}")
+    raise SpaceError(f"{space}: no such file, nor a bundled space{_suggestion(str(space), list(bundled))}")
+
+
+def _suggestion(name: str, bundled: list[str]) -> str:
+    nearest = difflib.get_close_matches(name, bundled, n=1)
+    return f"; did you mean {nearest[0]}?" if nearest else f"; bundled are: {', '.join(bundled)}"
+
+
+def _purpose(path: Path) -> str:
+    """The first line of a file, where that is a comment."""
+    first = path.read_text(encoding="utf-8").partition("\n")[0]
+    return first.removeprefix("#").strip() if first.startswith("#") else ""

@@ -18,7 +18,11 @@ class EpochEnded:
 
 @dataclass(frozen=True, slots=True)
 class RunEnded:
-    """The training with one seed has ended, whatever way."""
+    """The training with one seed has ended, whatever way.
+
+    Seeds are trained in their order. The first training that is not completed is the trial's last: what is
+    pruned, diverged or failed with one seed is not trained with the others.
+    """
 
     trial: int
     run: TrainingRun
@@ -35,7 +39,7 @@ class Executor(Protocol):
         """How many trainings run at once."""
 
     def submit(self, training: Training) -> None:
-        """Start a training; never more than `capacity` at once."""
+        """Start a training with the first of its seeds; never more than `capacity` at once."""
 
     def poll(self, timeout: float) -> Sequence[Event]:
         """Wait at most `timeout` seconds for something to happen."""

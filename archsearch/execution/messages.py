@@ -1,17 +1,32 @@
 """What the driver and a worker process say to each other, besides trainings and events."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from archsearch.space.data_words import Data
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a worker must know before its first training."""
+    """What a worker must know before its first training.
+
+    Attributes
+    ----------
+    data : Data
+    folder : Path
+        What relative paths and the user's modules are looked up from.
+    models : Path
+        Where delivered models go.
+    arguments : mapping of str to mapping
+        What users' HyperModel classes are called with, by family.
+    """
 
     data: Data
+    folder: Path
     models: Path
+    arguments: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

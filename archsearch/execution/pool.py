@@ -5,10 +5,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from multiprocessing import Pipe
 from multiprocessing.connection import wait
 from pathlib import Path
+from typing import Any
 
 from archsearch.errors import ArchsearchError, Refused, StorageFull
 from archsearch.execution.executor import Event, RunEnded
@@ -27,18 +28,30 @@ class WorkerPool:
     ----------
     data : Data
         What the workers load.
+    folder : Path
+        What relative paths in `data` and the user's modules are looked up from.
     workers : int
         Processes; the machine's cores are shared out evenly between them.
     models : Path
         Folder for the delivered models.
     logs : Path
         Folder for what the workers print.
+    arguments : mapping of str to mapping, optional
+        What users' HyperModel classes are called with, by family.
     """
 
-    def __init__(self, data: Data, workers: int, models: Path, logs: Path) -> None:
+    def __init__(
+        self,
+        data: Data,
+        folder: Path,
+        workers: int,
+        models: Path,
+        logs: Path,
+        arguments: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
         require_backend()
         logs.mkdir(parents=True, exist_ok=True)
-        self._setup = Setup(data, models)
+        self._setup = Setup(data, folder, models, arguments or {})
         threads = max(1, (os.cpu_count() or 1) // workers)
         self._workers = [_Worker(self._setup, threads, logs / f"worker-{n}.log") for n in range(workers)]
 
@@ -148,7 +161,7 @@ class _Worker:
             return []
         if isinstance(message, RunEnded):
             self._seeds_left.remove(message.run.seed)
-            if not self._seeds_left:
+            if message.run.status is not Status.COMPLETED or not self._seeds_left:
                 self.training = None
         return [message]
 
@@ -172,7 +185,7 @@ class _Worker:
         if training is None:
             return []
         reason = f"the worker process {how}" + (f"; it last printed: {tail}" if tail else "")
-        return [RunEnded(training.trial, TrainingRun(seed, Status.FAILED, reason=reason)) for seed in seeds]
+        return [RunEnded(training.trial, TrainingRun(seeds[0], Status.FAILED, reason=reason))]
 
 
 def _environment(threads: int) -> dict[str, str]:

@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 
 from archsearch.execution.executor import EpochEnded, RunEnded
 from archsearch.execution.messages import Answer, DiskFull, Ready, Setup
-from archsearch.records import EpochRecord, Training
+from archsearch.records import EpochRecord, Status, Training
 
 
 def main(descriptor: int) -> None:
@@ -26,11 +26,12 @@ def main(descriptor: int) -> None:
     from archsearch.data.sources import load
     from archsearch.training import train
 
-    dataset = load(setup.data)
+    dataset = load(setup.data, setup.folder)
     pipe.send(Ready())
     while True:
         training = inbox.get()
         assert isinstance(training, Training)
+        arguments = setup.arguments.get(training.architecture.family, {})
         for seed in training.seeds:
 
             def ask(epoch: EpochRecord, trial: int = training.trial, seed: int = seed) -> bool:
@@ -41,11 +42,13 @@ def main(descriptor: int) -> None:
 
             path = setup.models / f"trial-{training.trial}-seed-{seed}.keras"
             try:
-                run = train(training, seed, dataset, ask, path)
+                run = train(training, seed, dataset, ask, path, setup.folder, arguments)
             except OSError as error:
                 pipe.send(DiskFull(str(error.filename or setup.models)))
-            else:
-                pipe.send(RunEnded(training.trial, run))
+                break
+            pipe.send(RunEnded(training.trial, run))
+            if run.status is not Status.COMPLETED:
+                break
 
 
 def _listen(pipe: Connection, inbox: "queue.SimpleQueue[Setup | Training | Answer]") -> None:

@@ -1,5 +1,6 @@
 """Architectures as Keras models."""
 
 from archsearch.models.build import build
+from archsearch.models.compile import compile_model
 
-__all__ = ["build"]
+__all__ = ["build", "compile_model"]

@@ -1,22 +1,35 @@
 """An `Architecture` as an uncompiled ``keras.Model``."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 from keras import layers
 
-from archsearch.architecture import POOL_SIZE, Architecture, ConvBlock, DenseBlock
+from archsearch.architecture import POOL_SIZE, Architecture, ConvBlock, DenseBlock, outputs_for
+from archsearch.records import NO_AUGMENTATION, Augmentation
 
-_POOLING = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}
+# Images are scaled to it; Keras would otherwise take them to lie between 0 and 255.
+VALUE_RANGE = (0.0, 1.0)
+
 _BRIDGES = {
     "flatten": layers.Flatten,
     "global_average": layers.GlobalAveragePooling2D,
     "global_max": layers.GlobalMaxPooling2D,
 }
+_FLIPS = {"horizontal": "horizontal", "vertical": "vertical", "both": "horizontal_and_vertical"}
 
 
-def build(architecture: Architecture, input_shape: tuple[int, ...], classes: int) -> Any:
+def build(
+    architecture: Architecture,
+    input_shape: tuple[int, ...],
+    classes: int,
+    augmentation: Augmentation = NO_AUGMENTATION,
+    precision: str = "float32",
+) -> Any:
     """Build the network, weights initialised from Keras' global random state.
+
+    It is made of Keras' own layers only: a saved one loads without archsearch.
 
     Parameters
     ----------
@@ -24,44 +37,96 @@ def build(architecture: Architecture, input_shape: tuple[int, ...], classes: int
     input_shape : tuple of int
         One sample.
     classes : int
-        Width of the softmax output.
+        The network ends in a softmax over all of them; of two, in one sigmoid: the probability of class 1.
+    augmentation : Augmentation
+        Layers after the input that change images in training and pass them on in inference; no weights.
+    precision : str
+        ``"float32"``, or the dtype policy of the hidden layers: ``"mixed_float16"`` or ``"mixed_bfloat16"``.
+        Weights, augmentation and probabilities are float32 in any case.
 
     Returns
     -------
     keras.Model
-        From float32 (batch, *input_shape) to probabilities (batch, classes).
+        From float32 (batch, *input_shape) to probabilities (batch, `outputs_for(classes)`).
     """
+    hidden = list(_hidden_layers(architecture, keras.DTypePolicy(precision)))
+    width = outputs_for(classes)
+    activation = "sigmoid" if width == 1 else "softmax"
+    # In 16 bits the loss of a sample would keep three digits.
+    last = layers.Dense(width, activation=activation, name="probabilities", dtype="float32")
+    # Made last, so that a seed gives the same initial weights with and without them.
+    augmenting = list(_augmentation_layers(augmentation))
     inputs = keras.Input(input_shape)
     outputs = inputs
-    for conv in architecture.conv:
-        outputs = _conv_block(conv, outputs)
-    outputs = _BRIDGES[architecture.bridge]()(outputs)
-    for dense in architecture.dense:
-        outputs = _dense_block(dense, outputs)
-    outputs = layers.Dense(classes, activation="softmax", name="probabilities")(outputs)
+    for layer in (*augmenting, *hidden, last):
+        outputs = layer(outputs)
     return keras.Model(inputs, outputs)
 
 
-def _dense_block(block: DenseBlock, x: Any) -> Any:
-    x = layers.Dense(block.width, kernel_regularizer=_penalty(block))(x)
-    return _finish(block, layers.Activation(block.activation)(x))
+def _hidden_layers(architecture: Architecture, policy: Any) -> Iterator[Any]:
+    """The layers between augmentation and the output layer, in order."""
+    for conv in architecture.conv:
+        yield from _conv_layers(conv, policy)
+    yield _BRIDGES[architecture.bridge](dtype=policy)
+    for dense in architecture.dense:
+        yield from _dense_layers(dense, policy)
 
 
-def _conv_block(block: ConvBlock, x: Any) -> Any:
-    x = layers.Conv2D(block.filters, block.kernel, padding="same", kernel_regularizer=_penalty(block))(x)
-    x = layers.Activation(block.activation)(x)
-    if block.pooling != "none":
-        x = _POOLING[block.pooling](POOL_SIZE)(x)
-    return _finish(block, x)
+def _augmentation_layers(augmentation: Augmentation) -> Iterator[Any]:
+    if augmentation.flip != "none":
+        yield layers.RandomFlip(_FLIPS[augmentation.flip], dtype="float32")
+    if augmentation.rotation:
+        yield layers.RandomRotation(augmentation.rotation, dtype="float32")
+    if augmentation.zoom:
+        yield layers.RandomZoom(augmentation.zoom, dtype="float32")
+    if augmentation.contrast:
+        # Of one number Keras would take nothing below the image's own contrast.
+        both = (augmentation.contrast, augmentation.contrast)
+        yield layers.RandomContrast(both, value_range=VALUE_RANGE, dtype="float32")
 
 
-def _finish(block: ConvBlock | DenseBlock, x: Any) -> Any:
+def _dense_layers(block: DenseBlock, policy: Any) -> Iterator[Any]:
+    yield layers.Dense(block.width, kernel_regularizer=_penalty(block), dtype=policy)
+    yield layers.Activation(block.activation, dtype=policy)
+    yield from _closing_layers(block, policy)
+
+
+def _conv_layers(block: ConvBlock, policy: Any) -> Iterator[Any]:
+    yield _convolution(block, policy)
+    yield layers.Activation(block.activation, dtype=policy)
+    yield from _pooling_layers(block, policy)
+    yield from _closing_layers(block, policy)
+
+
+def _convolution(block: ConvBlock, policy: Any) -> Any:
+    words = {"strides": block.stride, "padding": block.padding, "dtype": policy}
+    if block.layer == "separable_conv2d":
+        return layers.SeparableConv2D(
+            block.filters,
+            block.kernel,
+            depthwise_regularizer=_penalty(block),
+            pointwise_regularizer=_penalty(block),
+            **words,
+        )
+    return layers.Conv2D(block.filters, block.kernel, kernel_regularizer=_penalty(block), **words)
+
+
+def _pooling_layers(block: ConvBlock, policy: Any) -> Iterator[Any]:
+    if block.pooling == "max":
+        yield layers.MaxPooling2D(POOL_SIZE, dtype=policy)
+    elif block.pooling != "none":
+        yield layers.AveragePooling2D(POOL_SIZE, dtype=policy)
+        if block.pooling == "sum":
+            # Keras has no layer for sums: they are means times the pixels of a window.
+            yield layers.Rescaling(float(POOL_SIZE**2), dtype=policy)
+
+
+def _closing_layers(block: ConvBlock | DenseBlock, policy: Any) -> Iterator[Any]:
     """Batch normalisation and dropout, where the block has them, after activation (and pooling)."""
     if block.batch_norm:
-        x = layers.BatchNormalization()(x)
+        yield layers.BatchNormalization(dtype=policy)
     if block.dropout:
-        x = layers.Dropout(block.dropout)(x)
-    return x
+        yield layers.Dropout(block.dropout, dtype=policy)
 
 
 def _penalty(block: ConvBlock | DenseBlock) -> Any:

@@ -1,11 +1,11 @@
 """Validation errors in the user's words: the path in the file, what was received, what to write instead."""
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from archsearch.space.document import Location
 
@@ -28,7 +28,16 @@ _MUST_BE = {
     "string_pattern_mismatch": "letters, digits, '.', '_' and '-', at most 80, the first a letter or digit",
 }
 
-_SHORT_FORM_FIELDS = ("width", "dropout", "filters", "kernel")
+_SHORT_FORM_FIELDS = ("width", "dropout", "filters", "kernel", "stride", "l2")
+
+UNKNOWN_FAMILY = "unknown_family"
+_LOCATED = "located"
+
+
+def located(faults: Sequence[tuple[Location, str]]) -> PydanticCustomError:
+    """What a validator of several words raises: faults with their paths below its own."""
+    text = "; ".join(message for _, message in faults)
+    return PydanticCustomError(_LOCATED, "{text}", {"text": text, "faults": list(faults)})
 
 
 def describe_faults(
@@ -38,10 +47,17 @@ def describe_faults(
     described = []
     for fault in error.errors(include_url=False):
         location = _location(fault, value)
-        path = ".".join(map(str, location))
-        message = _sentence(fault, location, model)
-        described.append((location, f"{path}: {message}" if path else message))
-    return described
+        if fault["type"] == _LOCATED:
+            described += [_described((*location, *below), said) for below, said in fault["ctx"]["faults"]]
+        else:
+            described.append(_described(location, _sentence(fault, location, model)))
+    # The blocks of one line share its place, and may share a fault.
+    return list(dict.fromkeys(described))
+
+
+def _described(location: Location, message: str) -> tuple[Location, str]:
+    path = ".".join(map(str, location))
+    return location, f"{path}: {message}" if path else message
 
 
 def _location(fault: ErrorDetails, value: Any) -> Location:
@@ -64,10 +80,16 @@ def _sentence(fault: ErrorDetails, location: Location, model: type[BaseModel]) -
         return "unknown word" + _suggestion(str(location[-1]), _words_at(model, location))
     if kind == "union_tag_invalid":
         return f"takes one value or a list of them, no range, not {_shown(received)}"
+    if kind == UNKNOWN_FAMILY:
+        nearest = _suggestion(str(location[-1]), _words_at(model, location), otherwise="")
+        name = f"unknown family {location[-1]!r}"
+        return f"{name}{nearest or ';'} a family of your own has the word hypermodel"
     if kind == "too_short":
         return "the list is empty"
     if kind == "value_error":
         return str(context["error"])
+    if kind == "string_pattern_mismatch" and location[-1] == "hypermodel":
+        return f"must be package.module:ClassName, not {_shown(received)}"
     if kind not in _MUST_BE:
         return f"{fault['msg']}, not {_shown(received)}"
     sentence = f"must be {_MUST_BE[kind].format(**context)}, not {_shown(received)}"
@@ -99,10 +121,20 @@ def _words_at(model: type[BaseModel], location: Location) -> list[str]:
         if is_name:  # the user's own, even where it is spelt like a word
             is_name = False
             continue
-        fields = [m.model_fields[part] for m in models if isinstance(part, str) and part in m.model_fields]
-        is_name = any(get_origin(field.annotation) is dict for field in fields)
-        models = [inner for field in fields for inner in _models_in(field.annotation)] or models
+        found = [annotation for m in models if (annotation := _annotation(m, part)) is not None]
+        is_name = any(get_origin(annotation) is dict for annotation in found)
+        models = [inner for annotation in found for inner in _models_in(annotation)] or models
     return [name for m in models for name in m.model_fields]
+
+
+def _annotation(model: type[BaseModel], part: str | int) -> Any:
+    """The type of a word; a name that is no word may be the user's own."""
+    if part in model.model_fields:
+        return model.model_fields[str(part)].annotation
+    if model.model_config.get("extra") != "allow":
+        return None
+    (of_name,) = get_args(model.__annotations__["__pydantic_extra__"])[1:]
+    return of_name
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:

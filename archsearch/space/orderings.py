@@ -1,11 +1,14 @@
 """Widths of a dense stack from its ordering, depth, narrowest and widest block."""
 
 import math
-from typing import Literal
+from collections.abc import Iterable
+from typing import Literal, TypeVar
 
 Ordering = Literal["falling", "rising", "diamond", "hourglass", "constant"]
 
 MULTIPLE = 8
+
+Block = TypeVar("Block")
 
 
 def widths(ordering: Ordering, depth: int, narrowest: int, widest: int) -> tuple[int, ...]:
@@ -47,6 +50,16 @@ def rises(ordering: Ordering, depth: int) -> tuple[bool, ...]:
         "diamond": (True,) * first + (False,) * (depth - first),
         "hourglass": (False,) * first + (True,) * (depth - first),
     }[ordering]
+
+
+def repeated(blocks: Iterable[Block], repeats: int) -> tuple[Block, ...]:
+    """Every block `repeats` times, except the first and the last one.
+
+    With two repeats 32·64·128·256 becomes 32·64·64·128·128·256.
+    """
+    stack = tuple(blocks)
+    inner = (block for block in stack[1:-1] for _ in range(repeats))
+    return (*stack[:1], *inner, *stack[1:][-1:])
 
 
 def _rising(depth: int, low: int, high: int) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 A searched word is one value, a list to choose from or, for numbers, a range ``{low, high, log}``.
 """
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
@@ -23,9 +24,9 @@ class Words(BaseModel):
 class Range(Words, Generic[Number]):
     """Numbers from `low` to `high`, both included; `log` spreads them evenly over orders of magnitude."""
 
-    low: Number
-    high: Number
-    log: bool = False
+    low: Number = Field(description="The least value.")
+    high: Number = Field(description="The greatest value.")
+    log: bool = Field(default=False, description="Spread values evenly over orders of magnitude.")
 
     @model_validator(mode="after")
     def _is_ordered(self) -> Self:
@@ -72,9 +73,25 @@ def choose(suggest: Suggest, name: str, word: Any) -> Any:
     return word
 
 
-def first_choice(word: Any) -> Any:
-    """The value of a searched word where nothing is searched: the first of a list, a range's middle."""
+def largest(word: Any) -> Any:
+    """The greatest value that a searched number may take."""
     if isinstance(word, Range):
-        middle = (word.low * word.high) ** 0.5 if word.log else (word.low + word.high) / 2
-        return round(middle) if isinstance(word.low, int) else middle
-    return word[0] if isinstance(word, tuple) else word
+        return word.high
+    return max(word) if isinstance(word, tuple) else word
+
+
+def smallest(word: Any) -> Any:
+    """The least value that a searched number may take."""
+    if isinstance(word, Range):
+        return word.low
+    return min(word) if isinstance(word, tuple) else word
+
+
+def ranges_in(words: Words) -> Iterator[tuple[tuple[str, ...], "Range[Any]"]]:
+    """Every range in a part of a space, with its path below it."""
+    for name in type(words).model_fields:
+        value = getattr(words, name)
+        if isinstance(value, Range):
+            yield (name,), value
+        elif isinstance(value, Words):
+            yield from (((name, *path), range_) for path, range_ in ranges_in(value))

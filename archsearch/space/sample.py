@@ -4,14 +4,26 @@ Each family asks for the same parameters at every call, whatever their values: o
 sampler model all of them jointly.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from archsearch.architecture import Architecture, ConvBlock, DenseBlock
-from archsearch.records import Recipe
-from archsearch.space.orderings import rises, widths
-from archsearch.space.parameters import choose, first_choice
-from archsearch.space.schema import CnnFamily, DenseFamily, DropoutByDirection, SearchSpace, TrainingWords
-from archsearch.suggest import RandomSuggest, Suggest
+from archsearch.records import Augmentation, Recipe
+from archsearch.space.orderings import repeated, rises, widths
+from archsearch.space.parameters import Range, choose
+from archsearch.space.schema import (
+    MOST_FILTERS,
+    AugmentationWords,
+    CnnFamily,
+    DenseFamily,
+    DropoutByDirection,
+    HyperModelFamily,
+    SearchSpace,
+    TrainingWords,
+)
+from archsearch.suggest import MiddleSuggest, RandomSuggest, Suggest
+
+OFF = "off"
 
 
 def sample_architecture(
@@ -30,36 +42,64 @@ def sample_architecture(
 
 
 def sample_recipe(training: TrainingWords, suggest: Suggest) -> Recipe:
-    """Sample how to train it."""
-    return Recipe(
-        epochs=training.epochs,
-        batch_size=choose(suggest, "training.batch_size", training.batch_size),
-        optimizer=choose(suggest, "training.optimizer", training.optimizer),
-        learning_rate=choose(suggest, "training.learning_rate", training.learning_rate),
-        patience=training.early_stopping.patience if training.early_stopping else None,
+    """Sample how to train it.
+
+    What the optimizer has no use for is 0, so that trainings that are the same compare equal.
+    """
+
+    def pick(word: str) -> Any:
+        return choose(suggest, f"training.{word}", getattr(training, word))
+
+    recipe = Recipe(
+        epochs=pick("epochs"),
+        batch_size=pick("batch_size"),
+        optimizer=pick("optimizer"),
+        learning_rate=pick("learning_rate"),
+        patience=_patience(training.early_stopping, suggest),
+        momentum=pick("momentum"),
+        weight_decay=pick("weight_decay"),
+        schedule=pick("schedule"),
+        precision=pick("precision"),
+        augmentation=_augmentation(training.augmentation, suggest),
+    )
+    return replace(
+        recipe,
+        momentum=recipe.momentum if recipe.optimizer == "sgd" else 0.0,
+        weight_decay=recipe.weight_decay if recipe.optimizer == "adamw" else 0.0,
     )
 
 
 def named_recipe(training: TrainingWords) -> Recipe:
     """The recipe of named architectures: the first of each list, the middle of each range."""
-    return sample_recipe(
-        training.model_copy(
-            update={
-                word: first_choice(getattr(training, word))
-                for word in ("batch_size", "optimizer", "learning_rate")
-            }
-        ),
-        RandomSuggest(0),
-    )
+    return sample_recipe(training, MiddleSuggest())
 
 
 def sample_space(
     space: SearchSpace, input_shape: tuple[int, ...], count: int, seed: int
 ) -> list[Architecture]:
-    """`count` random architectures of the space's families, in turn."""
+    """`count` random architectures of the dense and cnn families, in turn; none where there are neither.
+
+    What a HyperModel makes is known only by building it.
+    """
     suggest = RandomSuggest(seed)
-    families = list(space.families.named.values())
+    families = [f for f in space.families.named.values() if not isinstance(f, HyperModelFamily)]
+    if not families:
+        return []
     return [sample_architecture(families[n % len(families)], suggest, input_shape) for n in range(count)]
+
+
+def _patience(word: Any, suggest: Suggest) -> int | None:
+    if isinstance(word, tuple):
+        choices = tuple(OFF if each is None else each.patience for each in word)
+        chosen = choose(suggest, "training.early_stopping", choices)
+        return None if chosen == OFF else int(chosen)
+    return None if word is None else int(choose(suggest, "training.early_stopping.patience", word.patience))
+
+
+def _augmentation(words: AugmentationWords, suggest: Suggest) -> Augmentation:
+    names = type(words).model_fields
+    values = {name: choose(suggest, f"training.augmentation.{name}", getattr(words, name)) for name in names}
+    return Augmentation(**values)
 
 
 def _dense_stack(family: DenseFamily, suggest: Suggest, prefix: str) -> tuple[DenseBlock, ...]:
@@ -68,21 +108,23 @@ def _dense_stack(family: DenseFamily, suggest: Suggest, prefix: str) -> tuple[De
 
     ordering, depth = pick("ordering"), pick("depth")
     sizes = widths(ordering, depth, pick("narrowest"), pick("widest"))
+    repeats = pick("repeats")
     rising, falling = _dropout_rates(family, suggest, prefix)
-    activation, batch_norm, l2 = pick("activation"), pick("batch_norm"), pick("l2")
+    activation, batch_norm = pick("activation"), pick("batch_norm")
+    l2 = _short(suggest, f"{prefix}.l2", family.l2)
     return tuple(
         DenseBlock(width, rising if is_rising else falling, activation, batch_norm, l2)
-        for width, is_rising in zip(sizes, rises(ordering, depth), strict=True)
+        for width, is_rising in repeated(zip(sizes, rises(ordering, depth), strict=True), repeats)
     )
 
 
 def _dropout_rates(family: DenseFamily, suggest: Suggest, prefix: str) -> tuple[float, float]:
     if isinstance(family.dropout, DropoutByDirection):
         return (
-            choose(suggest, f"{prefix}.dropout.rising", family.dropout.rising),
-            choose(suggest, f"{prefix}.dropout.falling", family.dropout.falling),
+            _short(suggest, f"{prefix}.dropout.rising", family.dropout.rising),
+            _short(suggest, f"{prefix}.dropout.falling", family.dropout.falling),
         )
-    rate = choose(suggest, f"{prefix}.dropout", family.dropout)
+    rate = _short(suggest, f"{prefix}.dropout", family.dropout)
     return rate, rate
 
 
@@ -92,17 +134,25 @@ def _conv_stack(family: CnnFamily, suggest: Suggest) -> tuple[ConvBlock, ...]:
 
     first = choose(suggest, "cnn.filters.first", family.filters.first)
     growth = choose(suggest, "cnn.filters.growth", family.filters.growth)
-    blocks, kernel, pooling, activation = pick("blocks"), pick("kernel"), pick("pooling"), pick("activation")
-    dropout, batch_norm, l2 = pick("dropout"), pick("batch_norm"), pick("l2")
-    return tuple(
-        ConvBlock(
-            filters=round(first * growth**n),
-            kernel=kernel,
-            activation=activation,
-            pooling=pooling,
-            dropout=dropout,
-            batch_norm=batch_norm,
-            l2=l2,
-        )
-        for n in range(blocks)
+    number = pick("blocks")
+    block = ConvBlock(
+        filters=first,
+        layer=pick("layer"),
+        kernel=pick("kernel"),
+        stride=pick("stride"),
+        padding=pick("padding"),
+        activation=pick("activation"),
+        pooling=pick("pooling"),
+        dropout=_short(suggest, "cnn.dropout", family.dropout),
+        batch_norm=pick("batch_norm"),
+        l2=_short(suggest, "cnn.l2", family.l2),
     )
+    return tuple(replace(block, filters=min(MOST_FILTERS, round(first * growth**n))) for n in range(number))
+
+
+def _short(suggest: Suggest, name: str, word: Any) -> float:
+    """A number of an architecture; one from a range with three significant digits, for a short notation."""
+    chosen = float(choose(suggest, name, word))
+    if not isinstance(word, Range):
+        return chosen
+    return float(min(max(float(f"{chosen:.3g}"), word.low), word.high))

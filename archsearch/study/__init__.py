@@ -1,5 +1,14 @@
 """The study: a durable record, Optuna over it, and the search loop."""
 
+from archsearch.study.candidates import (
+    Candidate,
+    Complete,
+    Sample,
+    require_within,
+    seeds_of,
+    space_completer,
+    space_sampler,
+)
 from archsearch.study.record import Header, Mirrored, Record, Session
 from archsearch.study.search import (
     EpochMeasured,
@@ -14,6 +23,8 @@ from archsearch.study.search import (
 from archsearch.study.store import Place, Store
 
 __all__ = [
+    "Candidate",
+    "Complete",
     "EpochMeasured",
     "Header",
     "Mirrored",
@@ -21,6 +32,7 @@ __all__ = [
     "Outcome",
     "Place",
     "Record",
+    "Sample",
     "Search",
     "SearchEvent",
     "SearchStarted",
@@ -28,4 +40,8 @@ __all__ = [
     "Store",
     "TrialEnded",
     "TrialStarted",
+    "require_within",
+    "seeds_of",
+    "space_completer",
+    "space_sampler",
 ]

@@ -4,8 +4,11 @@ The sampler is seeded anew for every proposal, from the search's seed, the famil
 so a search that goes on proposes exactly what the uninterrupted one would have.
 """
 
+import json
+import warnings
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import optuna
@@ -14,12 +17,23 @@ from optuna.distributions import (
     distribution_to_json,
     json_to_distribution,
 )
+from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 
 from archsearch.study.record import Proposal
 
 FIRST_PRUNED_EPOCH = 5
 """No training is stopped before this epoch: the first ones say little about the last."""
+
+PATIENCE = 3
+"""What has had a lower validation loss within so many epochs, and one more, is not stopped by ``patient``.
+
+Optuna counts so. With 3 it can stop at `FIRST_PRUNED_EPOCH`, as the other pruners do.
+"""
+
+_INFEASIBLE = "constraints:"
+# Where Optuna's TPE notes what it chose for a trial whose parameters are not all asked for yet.
+_CHOSEN_AHEAD = "tpe:relative_params:"
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -32,17 +46,23 @@ class Proposals:
     family : str
         Also the name of the Optuna study: Hyperband's brackets depend on it.
     sampler : str
-        ``"tpe"`` or ``"random"``.
+        ``"tpe"``, ``"random"``, ``"grid"`` or ``"cma-es"``. The values of a grid are chosen by who asks
+        (`ask` with `fixed`).
     pruner : str
-        ``"median"``, ``"hyperband"`` or ``"none"``.
+        ``"median"``, ``"hyperband"``, ``"patient"`` or ``"none"``.
     seed : int
     epochs : int
-        Planned epochs of a training.
+        The most planned epochs of a training.
+    conditional : bool
+        Whether parameters depend on the values of others, so that not all are asked for each time.
     """
 
-    def __init__(self, family: str, sampler: str, pruner: str, seed: int, epochs: int) -> None:
+    def __init__(
+        self, family: str, sampler: str, pruner: str, seed: int, epochs: int, *, conditional: bool = False
+    ) -> None:
         self.family = family
-        self._sampler = sampler
+        self._kind = sampler
+        self._conditional = conditional
         self._seed = seed
         self._study = optuna.create_study(study_name=family, pruner=_pruner(pruner, epochs))
         self._handles: dict[int, optuna.Trial] = {}
@@ -61,16 +81,43 @@ class Proposals:
             reported = {} if proposal.trial is None else curves.get(proposal.trial, {})
             self._study.add_trial(_frozen(proposal, reported))
             if proposal.state == "RUNNING":
-                trial = self._study.trials[-1]
-                self._handles[proposal.number] = optuna.Trial(self._study, trial._trial_id)
+                trial = self._trials[-1]
+                self._study.sampler = _Remembered(self._study)
+                handle = optuna.Trial(self._study, trial._trial_id)
+                # Optuna would choose when the next parameter is asked for, with the sampler of that moment.
+                _ = handle.relative_params
+                self._handles[proposal.number] = handle
 
-    def ask(self) -> tuple[int, "OptunaSuggest"]:
-        """A new proposal's number, and who chooses its values."""
-        number = len(self._study.trials)
-        seed = zlib.crc32(f"{self._seed}/{self.family}/{number}".encode())
-        self._study.sampler = _sampler(self._sampler, seed)
+    def ask(self, fixed: Mapping[str, Any] | None = None) -> tuple[int, "OptunaSuggest"]:
+        """A new proposal's number, and who chooses its values.
+
+        Parameters
+        ----------
+        fixed : mapping, optional
+            Values that are chosen already, by the parameter's name.
+        """
+        number = len(self._trials)
+        self._seed_sampler(str(number))
+        if fixed is not None:
+            self._study.enqueue_trial(dict(fixed))
         self._handles[number] = self._study.ask()
         return number, OptunaSuggest(self._handles[number])
+
+    def ask_more(self, number: int) -> "OptunaSuggest":
+        """Who chooses the values of further parameters of a running proposal.
+
+        A parameter has the value it would have whatever was proposed in the meantime.
+        """
+        return OptunaSuggest(self._handles[number], lambda name: self._seed_sampler(f"{number}/{name}"))
+
+    @property
+    def _trials(self) -> list[FrozenTrial]:
+        """Optuna's own, which it copies unless told not to: that takes longer than all else."""
+        return self._study.get_trials(deepcopy=False)
+
+    def _seed_sampler(self, word: str) -> None:
+        seed = zlib.crc32(f"{self._seed}/{self.family}/{word}".encode())
+        self._study.sampler = _sampler(self._kind, seed, conditional=self._conditional)
 
     def should_prune(self, number: int, epoch: int, val_loss: float) -> bool:
         """Report a validation loss and ask whether the training is worth going on with."""
@@ -83,48 +130,120 @@ class Proposals:
         state = TrialState.PRUNED if value is None else TrialState.COMPLETE
         self._study.tell(self._handles.pop(number), value, state=state)
 
+    def reject(self, number: int, excess: float) -> None:
+        """Have the sampler learn that a proposal breaks a constraint.
+
+        Parameters
+        ----------
+        number : int
+        excess : float
+            By how much, above 0.
+        """
+        handle = self._handles.pop(number)
+        handle.set_constraint("excess", excess)
+        with _ignored(UserWarning):  # CMA-ES says that it does not use them: then it just draws again
+            self._study.tell(handle, state=TrialState.PRUNED)
+
     def discard(self, number: int) -> None:
         """Have the sampler learn nothing from a proposal."""
         self._study.tell(self._handles.pop(number), state=TrialState.FAIL)
 
     def proposal(self, number: int, trial: int | None) -> Proposal:
         """A proposal as it is recorded."""
-        frozen = self._study.trials[number]
+        frozen = self._trials[number]
         return Proposal(
             family=self.family,
             number=number,
             trial=trial,
-            params=frozen.params,
+            params=dict(frozen.params),
             distributions={name: distribution_to_json(d) for name, d in frozen.distributions.items()},
-            system_attrs=frozen.system_attrs,
+            system_attrs=dict(frozen.system_attrs),
             state=frozen.state.name,
             value=frozen.value,
         )
 
 
 class OptunaSuggest:
-    """An Optuna trial as a `Suggest`."""
+    """An Optuna trial as a `Suggest`.
 
-    def __init__(self, trial: optuna.Trial) -> None:
+    Parameters
+    ----------
+    trial : optuna.Trial
+    prepare : callable
+        Called with a parameter's name before its value is chosen.
+    """
+
+    def __init__(self, trial: optuna.Trial, prepare: Callable[[str], None] = lambda _: None) -> None:
         self._trial = trial
+        self._prepare = prepare
 
     def categorical(self, name: str, choices: tuple[Any, ...]) -> Any:
         """One of `choices`."""
+        self._prepare(name)
         return self._trial.suggest_categorical(name, choices)
 
     def integer(self, name: str, low: int, high: int, *, log: bool) -> int:
         """A whole number from `low` to `high`."""
+        self._prepare(name)
         return self._trial.suggest_int(name, low, high, log=log)
 
     def real(self, name: str, low: float, high: float, *, log: bool) -> float:
         """A number from `low` to `high`."""
+        self._prepare(name)
         return self._trial.suggest_float(name, low, high, log=log)
 
 
-def _sampler(kind: str, seed: int) -> optuna.samplers.BaseSampler:
-    if kind == "random":
-        return optuna.samplers.RandomSampler(seed=seed)
-    return optuna.samplers.TPESampler(seed=seed)
+class _Remembered(optuna.samplers.BaseSampler):
+    """Takes a running trial up again with what TPE had chosen for it, instead of choosing anew."""
+
+    def __init__(self, study: optuna.Study) -> None:
+        self._study = study
+
+    def infer_relative_search_space(
+        self,
+        study: optuna.Study,  # noqa: ARG002 - Hyperband shows a part of the study here
+        trial: FrozenTrial,
+    ) -> dict[str, BaseDistribution]:
+        """The distributions of what was chosen; TPE chooses ahead only what was asked for before."""
+        known = {
+            name: dist
+            for other in self._study.get_trials(deepcopy=False)
+            for name, dist in other.distributions.items()
+        }
+        return {name: known[name] for name in _chosen_ahead(trial)}
+
+    def sample_relative(
+        self,
+        study: optuna.Study,  # noqa: ARG002
+        trial: FrozenTrial,
+        search_space: dict[str, BaseDistribution],  # noqa: ARG002
+    ) -> dict[str, Any]:
+        """What was chosen."""
+        return _chosen_ahead(trial)
+
+    def sample_independent(self, *_: Any) -> Any:
+        """Never asked: `Proposals` sets another sampler first."""
+        raise NotImplementedError
+
+
+def _chosen_ahead(trial: FrozenTrial) -> dict[str, Any]:
+    parts = {key: text for key, text in trial.system_attrs.items() if key.startswith(_CHOSEN_AHEAD)}
+    text = "".join(parts[f"{_CHOSEN_AHEAD}{n}"] for n in range(len(parts)))
+    return dict(json.loads(text)) if text else {}
+
+
+def is_rejected(proposal: Proposal) -> bool:
+    """Whether a proposal broke a constraint."""
+    return any(key.startswith(_INFEASIBLE) for key in proposal.system_attrs)
+
+
+def _sampler(kind: str, seed: int, *, conditional: bool) -> optuna.samplers.BaseSampler:
+    if kind == "tpe":
+        with _ignored(ExperimentalWarning):
+            return optuna.samplers.TPESampler(seed=seed, group=conditional)
+    if kind == "cma-es":
+        return optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)
+    return optuna.samplers.RandomSampler(seed=seed)
 
 
 def _pruner(kind: str, epochs: int) -> optuna.pruners.BasePruner:
@@ -132,7 +251,18 @@ def _pruner(kind: str, epochs: int) -> optuna.pruners.BasePruner:
         return optuna.pruners.NopPruner()
     if kind == "hyperband":
         return optuna.pruners.HyperbandPruner(min_resource=FIRST_PRUNED_EPOCH, max_resource=epochs)
-    return optuna.pruners.MedianPruner(n_warmup_steps=FIRST_PRUNED_EPOCH)
+    median = optuna.pruners.MedianPruner(n_warmup_steps=FIRST_PRUNED_EPOCH)
+    if kind == "median":
+        return median
+    with _ignored(ExperimentalWarning):
+        return optuna.pruners.PatientPruner(median, patience=PATIENCE)
+
+
+@contextmanager
+def _ignored(category: type[Warning]) -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", category)
+        yield
 
 
 def _frozen(proposal: Proposal, reported: Mapping[int, float]) -> FrozenTrial:

@@ -96,7 +96,8 @@ class Proposal:
     number : int
         Counted from 0 within the family.
     trial : int or None
-        The trial it became; None where that architecture and recipe had been tried before.
+        The trial it became; None where that architecture and recipe had been tried before, or where it broke
+        a constraint.
     params, distributions, system_attrs : mapping
         Verbatim, as the sampler and the pruner keep them.
     state : str
@@ -288,8 +289,8 @@ class Record:
             if proposal:
                 _put_proposal(db, proposal)
 
-    def add_repeated_proposal(self, proposal: Proposal) -> None:
-        """Add a proposal of what has been tried before."""
+    def put_proposal(self, proposal: Proposal) -> None:
+        """Add a proposal that became no trial, or what a running one has chosen since."""
         with self._writing() as db:
             _put_proposal(db, proposal)
 

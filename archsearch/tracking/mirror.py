@@ -5,6 +5,7 @@ runs that an earlier process left open are taken away and written anew.
 """
 
 import getpass
+import re
 import shutil
 import tempfile
 import time
@@ -28,9 +29,13 @@ TRIAL_TAG = "archsearch.trial"
 # MLflow's page then opens with tables of runs and metrics, not with traces of language models.
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 
-# Limits of one call of MLflow's log_batch, and of a parameter's value.
+# Limits of one call of MLflow's log_batch, and of a parameter's name and value.
 METRICS_PER_CALL = 1_000
+PARAMS_PER_CALL = 100
+NAME_LENGTH = 250
 PARAM_LENGTH = 6_000
+
+_NOT_IN_NAMES = re.compile(r"[^\w\-. :/]", re.ASCII)
 
 _ENDS = {Status.COMPLETED: "FINISHED", Status.PRUNED: "KILLED"}
 
@@ -249,14 +254,20 @@ class Mirror:
         from mlflow.entities import Metric, Param, RunTag
 
         entities = [Metric(*metric) for metric in metrics]
+        named = [
+            Param(_NOT_IN_NAMES.sub("_", name)[:NAME_LENGTH], value[:PARAM_LENGTH])
+            for name, value in (params or {}).items()
+        ]
         self._client.log_batch(
             run_id,
             metrics=entities[:METRICS_PER_CALL],
-            params=[Param(key, value[:PARAM_LENGTH]) for key, value in (params or {}).items()],
+            params=named[:PARAMS_PER_CALL],
             tags=[RunTag(key, value) for key, value in (tags or {}).items()],
         )
         for start in range(METRICS_PER_CALL, len(entities), METRICS_PER_CALL):
             self._client.log_batch(run_id, metrics=entities[start : start + METRICS_PER_CALL])
+        for start in range(PARAMS_PER_CALL, len(named), PARAMS_PER_CALL):
+            self._client.log_batch(run_id, params=named[start : start + PARAMS_PER_CALL])
 
 
 @contextmanager
@@ -311,19 +322,28 @@ def _best(trial: TrialResult, run: TrainingRun) -> list[tuple[str, float, int, i
 
 def _params(trial: TrialResult, run: TrainingRun) -> dict[str, str]:
     architecture = trial.architecture
-    return _text(
-        {
-            "trial": trial.number,
-            "family": trial.family,
-            "name": trial.name or "",
-            "architecture": architecture.notation,
-            **_blocks(architecture),
-            "parameters": trial.parameters,
-            "seed": run.seed,
-            **_recipe(trial.recipe),
-            **{f"sampled.{name}": value for name, value in trial.params.items()},
-        }
-    )
+    ours = {
+        "trial": trial.number,
+        "family": trial.family,
+        "name": trial.name or "",
+        "architecture": architecture.notation,
+        **_blocks(architecture),
+        "parameters": trial.parameters,
+        "seed": run.seed,
+        **_recipe(trial.recipe),
+    }
+    return _text(ours | _sampled(trial, ours))
+
+
+def _sampled(trial: TrialResult, ours: Mapping[str, Any]) -> dict[str, Any]:
+    """What was chosen; hyperparameters of a user's HyperModel under their own names.
+
+    Only one that is named as a parameter of ours and is another thing gets a longer name.
+    """
+    if not isinstance(trial.architecture, HyperModelArchitecture):
+        return {f"sampled.{name}": value for name, value in trial.params.items()}
+    values = trial.architecture.values
+    return {f"sampled.{name}" if ours.get(name, value) != value else name: value for name, value in values}
 
 
 def _blocks(architecture: AnyArchitecture) -> dict[str, str]:

@@ -3,33 +3,38 @@
 import errno
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
+from archsearch.architecture import HyperModelArchitecture
 from archsearch.data.dataset import Dataset
-from archsearch.models import build
+from archsearch.models import build, compile_model
+from archsearch.models.compile import JIT_COMPILE
 from archsearch.records import EpochRecord, Recipe, Status, Training, TrainingRun
+from archsearch.training.batches import Stream
 from archsearch.training.measure import Gauge, Measurement
 
 OnEpoch = Callable[[EpochRecord], bool]
 """Takes an epoch's record and answers whether to go on."""
 
-# XLA on a CPU made small networks four to six times slower; Keras' own default depends on the device.
-JIT_COMPILE = False
-
-_OPTIMIZERS = {
-    "adam": keras.optimizers.Adam,
-    "sgd": keras.optimizers.SGD,
-    "rmsprop": keras.optimizers.RMSprop,
-}
+# The schedule "plateau": after so many epochs without a lower validation loss, the rate times this factor.
+PLATEAU_PATIENCE = 5
+PLATEAU_FACTOR = 0.5
 
 
 def train(
-    training: Training, seed: int, dataset: Dataset, on_epoch: OnEpoch, model_path: Path
+    training: Training,
+    seed: int,
+    dataset: Dataset,
+    on_epoch: OnEpoch,
+    model_path: Path,
+    folder: Path,
+    arguments: Mapping[str, Any] | None = None,
 ) -> TrainingRun:
     """Train, deliver the weights of the epoch with the lowest validation loss, save them.
 
@@ -40,12 +45,16 @@ def train(
     ----------
     training : Training
     seed : int
-        Of initial weights, batch order and dropout.
+        Of initial weights, batch order, dropout and augmentation.
     dataset : Dataset
     on_epoch : OnEpoch
         Called at each epoch's end; answering False ends the training as pruned.
     model_path : Path
         Where the delivered model is saved, as ``.keras``.
+    folder : Path
+        Where the user's own modules are looked up.
+    arguments : mapping, optional
+        What the class of a user's HyperModel is called with.
     """
     started = time.perf_counter()
     watch = _Watch(training.recipe, on_epoch)
@@ -53,11 +62,10 @@ def train(
     try:
         keras.backend.clear_session()
         keras.utils.set_random_seed(seed)
-        model = _compiled(training, dataset)
-        watch.gauge(model, dataset)
-        x, y = dataset.x.take(dataset.split.train), dataset.y[dataset.split.train]
-        epochs, batch_size = training.recipe.epochs, training.recipe.batch_size
-        model.fit(x, y, epochs=epochs, batch_size=batch_size, callbacks=[watch], verbose=0)
+        model, judged, fit = _compiled(training, seed, dataset, folder, arguments or {})
+        watch.gauge(model, judged, dataset)
+        with suppress(TrainingEnded):
+            _fit(fit, training.recipe, seed, dataset, watch)
         saved = watch.save_best(model_path)
     except Exception as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
@@ -74,27 +82,69 @@ def train(
         probabilities=watch.best.probabilities if watch.best else None,
         model=model_path.name if saved else None,
         seconds=time.perf_counter() - started,
-        environment=environment(),
+        environment=environment(training.recipe.precision),
     )
 
 
-def environment() -> dict[str, Any]:
+def environment(precision: str) -> dict[str, Any]:
     """What decides speed and last digits besides the architecture."""
     devices = keras.distribution.list_devices("gpu")
     return {
         "backend": keras.backend.backend(),
         "device": ", ".join(devices) if devices else "cpu",
         "jit_compile": JIT_COMPILE,
-        "precision": keras.mixed_precision.dtype_policy().name,
+        "precision": precision,
     }
 
 
-def _compiled(training: Training, dataset: Dataset) -> Any:
+def _compiled(
+    training: Training, seed: int, dataset: Dataset, folder: Path, arguments: Mapping[str, Any]
+) -> tuple[Any, Any, Callable[..., Any]]:
+    """A compiled model, the same one as it is judged, and what is called in place of its ``fit``."""
+    architecture, recipe = training.architecture, training.recipe
+    if isinstance(architecture, HyperModelArchitecture):
+        from archsearch.training.hyper import prepared_hypermodel
+
+        return prepared_hypermodel(architecture, recipe, dataset, folder, arguments, seed)
     shape = dataset.shape
-    model = build(training.architecture, shape.input_shape, len(shape.classes))
-    optimizer = _OPTIMIZERS[training.recipe.optimizer](training.recipe.learning_rate)
-    model.compile(optimizer, "sparse_categorical_crossentropy", jit_compile=JIT_COMPILE)
-    return model
+    classes = len(shape.classes)
+    model = build(architecture, shape.input_shape, classes, recipe.augmentation, recipe.precision)
+    compile_model(model, recipe, math.ceil(len(dataset.split.train) / recipe.batch_size))
+    return model, model, model.fit
+
+
+def _fit(
+    fit: Callable[..., Any], recipe: Recipe, seed: int, dataset: Dataset, watch: keras.callbacks.Callback
+) -> None:
+    """Call `fit` with the training data; class weights enter its loss, never what `watch` measures."""
+    words = {
+        "epochs": recipe.epochs,
+        # The watch comes first: it measures the validation loss that the others look at.
+        "callbacks": [watch, *_schedule(recipe)],
+        "class_weight": dict(dataset.class_weights) if dataset.class_weights else None,
+        "verbose": 0,
+    }
+    if dataset.x.is_streamed:
+        fit(Stream(dataset, recipe.batch_size, seed), shuffle=False, **words)
+    else:
+        samples = dataset.split.train
+        fit(dataset.x.take(samples), dataset.y[samples], batch_size=recipe.batch_size, **words)
+
+
+def _schedule(recipe: Recipe) -> list[Any]:
+    """The callback that lowers the learning rate, where the recipe's schedule is one."""
+    if recipe.schedule != "plateau":
+        return []
+    # A loss that is lower at all is lower: early stopping counts the same way.
+    return [
+        keras.callbacks.ReduceLROnPlateau(
+            "val_loss", PLATEAU_FACTOR, PLATEAU_PATIENCE, mode="min", min_delta=0.0
+        )
+    ]
+
+
+class TrainingEnded(Exception):
+    """Raised through a training that does not look at ``stop_training``."""
 
 
 class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
@@ -105,6 +155,7 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
         self._recipe = recipe
         self._on_epoch = on_epoch
         self._epoch_started = 0.0
+        self._learning_rate = 0.0
         self._best_weights: list[Any] = []
         self.epochs: list[EpochRecord] = []
         self.best_epoch: int | None = None
@@ -112,27 +163,38 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
         self.status = Status.COMPLETED
         self.reason = ""
         self.stopped_early = False
+        self._has_ended = False
 
-    def gauge(self, model: Any, dataset: Dataset) -> None:
-        """Prepare to measure `model` on the fixed parts of `dataset`."""
-        x, y, split = dataset.x, dataset.y, dataset.split
+    def gauge(self, model: Any, judged: Any, dataset: Dataset) -> None:
+        """Prepare to measure `model`, by the probabilities of `judged`, on the fixed parts of `dataset`."""
+        self.set_model(model)
+        self._judged = judged
+        self._begin_epoch()
+        split = dataset.split
         self._val_half = split.val_half
         self._n_train_eval = len(split.train_eval)
-        measured = np.concatenate([split.train_eval, split.val])
-        self._gauge = Gauge(model, x.take(measured), y[measured])
+        self._gauge = Gauge(judged, dataset, np.concatenate([split.train_eval, split.val]))
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - Keras' signature
-        self._epoch_started = time.perf_counter()
+        if self._has_ended:
+            raise TrainingEnded  # the next fit of a HyperModel that trains in several
+        self._begin_epoch()
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - counted from 0 by each fit
+        if self._has_ended:
+            raise TrainingEnded  # in a training loop of a HyperModel's own
+        logs = {} if logs is None else logs
         train, val = self._gauge.measure().split(self._n_train_eval)
-        record = self._record(epoch + 1, float(logs["loss"]), train, val)
+        train_loss = float(logs.get("loss", train.losses.mean()))  # a loop of one's own may not say
+        record = self._record(len(self.epochs) + 1, train_loss, train, val)
         self.epochs.append(record)
+        logs["val_loss"] = record.val_loss  # for callbacks after this one
         if record.is_finite and (self.best is None or record.val_loss < self.best.losses.mean()):
             self.best_epoch, self.best = record.epoch, val
             self._best_weights = self.model.get_weights()
         go_on = self._on_epoch(record)
         self._end_if_due(record, go_on)
+        self._begin_epoch()
 
     def save_best(self, path: Path) -> bool:
         """Save the model with its best weights; whether there were any to deliver."""
@@ -142,7 +204,7 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f"unfinished-{path.name}")
         # Without the optimizer's state, which would make the file three times as large.
-        keras.Model(self.model.inputs, self.model.outputs).save(unfinished)
+        keras.Model(self._judged.input, self._judged.output).save(unfinished)
         unfinished.replace(path)  # a file under its own name is whole, whenever the process is killed
         return True
 
@@ -152,6 +214,10 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
         self.reason = f"{type(error).__name__}: {text[:500]}"
         exhausted = isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in text or "OOM when" in text
         self.status = Status.OUT_OF_MEMORY if exhausted else Status.FAILED
+
+    def _begin_epoch(self) -> None:
+        self._epoch_started = time.perf_counter()
+        self._learning_rate = float(self.model.optimizer.learning_rate)
 
     def _record(self, epoch: int, train_loss: float, train: Measurement, val: Measurement) -> EpochRecord:
         precision, recall, auc = val.class_metrics()
@@ -167,7 +233,7 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
             precision=precision,
             recall=recall,
             auc=auc,
-            learning_rate=float(self.model.optimizer.learning_rate),
+            learning_rate=self._learning_rate,
             seconds=time.perf_counter() - self._epoch_started,
             ended_at=time.time(),
         )
@@ -185,6 +251,7 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
             self.reason = f"worse than other trials at epoch {record.epoch}"
         else:
             return
+        self._has_ended = True
         self.model.stop_training = True
 
 

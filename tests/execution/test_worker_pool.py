@@ -46,7 +46,7 @@ def answered(pool, runs, go_on=lambda _: True):
 @pytest.fixture(scope="module")
 def pool(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pool")
-    pool = WorkerPool(DIGITS, 2, folder / "models", folder / "logs")
+    pool = WorkerPool(DIGITS, folder, 2, folder / "models", folder / "logs")
     yield pool
     pool.close()
 
@@ -84,8 +84,38 @@ def test_a_training_with_two_seeds_runs_once_for_each(pool):
     epochs, ended = answered(pool, 2)
     assert [event.seed for event in epochs] == [4, 5]
     assert [event.run.seed for event in ended] == [4, 5]
+    assert [event.run.model for event in ended] == ["trial-3-seed-4.keras", "trial-3-seed-5.keras"]
     pool.submit(training(4, epochs=1))
     assert answered(pool, 1)[1][0].trial == 4
+
+
+@pytest.mark.slow
+def test_a_pruned_first_seed_leaves_the_others_untrained_and_the_worker_free(pool):
+    pool.submit(training(20, epochs=20, seeds=(4, 5, 6)))
+    epochs, (ended,) = answered(pool, 1, go_on=lambda _: False)
+    assert [(event.seed, event.epoch.epoch) for event in epochs] == [(4, 1)]
+    assert (ended.run.seed, ended.run.status) == (4, Status.PRUNED)
+    pool.submit(training(21, epochs=1))
+    pool.submit(training(22, epochs=1))
+    assert {event.trial for event in answered(pool, 2)[1]} == {21, 22}
+
+
+@pytest.mark.slow
+def test_a_failed_second_seed_leaves_the_third_untrained(pool):
+    pool.submit(training(23, epochs=1, seeds=(4, 5, 6)))
+    events(pool, lambda seen: seen)
+    pool.answer(23, go_on=True)
+    seen = events(pool, lambda seen: len(seen) == 2)
+    assert [type(event).__name__ for event in seen] == ["RunEnded", "EpochEnded"]
+    assert (seen[0].run.status, seen[1].seed) == (Status.COMPLETED, 5)
+    victim = next(worker for worker in pool._workers if worker.training)
+    os.kill(victim._process.pid, signal.SIGKILL)
+    (ended,) = events(pool, lambda seen: seen)
+    assert (ended.run.seed, ended.run.status) == (5, Status.FAILED)
+    assert pool.poll(2) == []
+    pool.submit(training(24, epochs=1))
+    pool.submit(training(25, epochs=1))
+    assert {event.trial for event in answered(pool, 2)[1]} == {24, 25}
 
 
 @pytest.mark.slow
@@ -134,7 +164,7 @@ def test_closing_leaves_no_process_even_in_the_middle_of_a_training(pool):
 @pytest.mark.slow
 def test_a_worker_that_can_not_start_says_why_it_ended(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    pool = WorkerPool(DIGITS, 1, tmp_path / "models", tmp_path / "logs")
+    pool = WorkerPool(DIGITS, tmp_path, 1, tmp_path / "models", tmp_path / "logs")
     try:
         with pytest.raises(ArchsearchError, match=r"ended with exit code 1 before it could train .*worker-0"):
             events(pool, lambda seen: seen, seconds=20)

@@ -44,6 +44,16 @@ def test_the_tracking_link_is_text(page):
     assert "<code>http://127.0.0.1:5000/#/experiments/1</code>" in page
 
 
+def test_what_the_audit_warned_of_is_repeated_as_text(snapshot, page, tmp_path):
+    assert "What to know about the data" not in page
+    warned = replace(snapshot, data=replace(snapshot.data, warnings=("16 samples are few.", SCRIPT)))
+    text = page_of(warned, tmp_path)
+    assert "What to know about the data" in text
+    assert "<li>16 samples are few.</li>" in text
+    assert SCRIPT not in text
+    assert html.escape(SCRIPT).replace("&#x27;", "&#39;") in text
+
+
 def test_every_link_in_the_page_has_its_target_once(page):
     ids = re.findall(r'\bid="([^"]+)"', page)
     assert len(ids) == len(set(ids))

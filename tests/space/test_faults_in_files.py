@@ -25,7 +25,7 @@ def faults(tmp_path, text):
         (
             "zzz: {}",
             "3:1: zzz: unknown word; known here: "
-            "name, data, families, architectures, training, search, execution",
+            "name, data, families, architectures, training, search, constraints, execution",
         ),
         ("search: {trails: 3}", "3:10: search.trails: unknown word; did you mean trials?"),
         ("search: {trials: 0}", "3:10: search.trials: must be at least 1, not 0"),
@@ -35,7 +35,8 @@ def faults(tmp_path, text):
         ("search: {seed: 2147483648}", "3:10: search.seed: must be below 2147483648, not 2147483648"),
         (
             "search: {sampler: tpee}",
-            "3:10: search.sampler: must be 'tpe' or 'random', not 'tpee'; did you mean tpe?",
+            "3:10: search.sampler: must be 'tpe', 'random', 'grid', 'cma-es' or 'none', not 'tpee'; "
+            "did you mean tpe?",
         ),
         ("search: []", "3:1: search: must be a mapping of words, not []"),
         ("search: null", "3:1: search: must be a mapping of words, not None"),
@@ -59,7 +60,8 @@ def faults(tmp_path, text):
         ),
         (
             "training: {optimizer: adm}",
-            "3:12: training.optimizer: must be 'adam', 'sgd' or 'rmsprop', not 'adm'; did you mean adam?",
+            "3:12: training.optimizer: must be 'adam', 'adamw', 'sgd' or 'rmsprop', not 'adm'; "
+            "did you mean adam?",
         ),
         ("training: {early_stopping: 5}", "3:12: training.early_stopping: must be a mapping of words, not 5"),
         (
@@ -134,7 +136,7 @@ def test_a_fault_in_a_family_is_told_by_its_path(tmp_path, words, fault):
 
 def test_all_faults_of_a_file_are_told_at_once_from_top_to_bottom(tmp_path):
     text = """\
-data: digit
+data: {source: digits, validation: 1}
 families:
   dense:
     depth: 0
@@ -143,13 +145,129 @@ training: {epochs: x, epoch: 3}
 serach: 3
 """
     assert faults(tmp_path, text) == [
-        "1:1: data: must be 'digits', not 'digit'; did you mean digits?",
+        "1:24: data.validation: must be below 0.5, not 1",
         "3:3: families.dense.widest: this word is missing",
         "4:5: families.dense.depth: must be at least 1, not 0",
         "6:12: training.epochs: must be a whole number, not 'x'",
         "6:23: training.epoch: unknown word; did you mean epochs?",
         "7:1: serach: unknown word; did you mean search?",
     ]
+
+
+@pytest.mark.parametrize(
+    ("family", "fault"),
+    [
+        (
+            "densee: {depth: 2, widht: 3}",
+            "3:3: families.densee: unknown family 'densee'; did you mean dense? "
+            "a family of your own has the word hypermodel",
+        ),
+        ("own: 3", "3:3: families.own: unknown family 'own'; a family of your own has the word hypermodel"),
+        (
+            "own: {hypermodel: models.Mine}",
+            "3:9: families.own.hypermodel: must be package.module:ClassName, not 'models.Mine'",
+        ),
+        (
+            "own: {hypermodel: 'm:M', argumnts: {}}",
+            "3:28: families.own.argumnts: unknown word; did you mean arguments?",
+        ),
+        (
+            "conv: {hypermodel: 'm:M'}",
+            "3:3: families.conv: a family is named by letters, digits, '.', '_' and '-', the first a letter; "
+            "not conv",
+        ),
+        (
+            "a b: {hypermodel: 'm:M'}",
+            "3:3: families.a b: a family is named by letters, digits, '.', '_' and '-', the first a letter; "
+            "not conv",
+        ),
+        (
+            "dense: {depth: 2, narrowest: 8, widest: 8, repeats: 9}",
+            "3:46: families.dense.repeats: must be at most 8, not 9",
+        ),
+        (
+            "cnn: {blocks: 1, filters: {first: 8}, stride: [1, 9]}",
+            "3:53: families.cnn.stride.1: must be at most 8, not 9",
+        ),
+    ],
+)
+def test_a_fault_in_a_family_is_told_with_its_place(tmp_path, family, fault):
+    assert faults(tmp_path, f"data: digits\nfamilies:\n  {family}\n") == [fault]
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("dense 32 dropot 0.2", "'dropot' is not understood; did you mean dropout?"),
+        ("dense 32·70000·70001", "the width must be at most 65536, not 7000"),
+        ("dense 32 dropout 1", "the dropout must be below 1.0, not 1.0"),
+        ("conv 8 16x16 -> flatten", "the kernel must be at most 15, not 16"),
+        ("conv 8 3x3 stride 9 -> flatten", "the stride must be at most 8, not 9"),
+        ("dense 8 l2 11", "the l2 must be at most 10.0, not 11.0"),
+        ("mine units=64", "'mine' begins no architecture: dense, conv or a family with a hypermodel does"),
+        ("''", "a line begins with dense, conv or a family's name, not ''"),
+    ],
+)
+def test_a_fault_in_a_line_is_told_with_its_place(tmp_path, line, fault):
+    (first, *_) = faults(tmp_path, f"data: digits\narchitectures:\n  a: dense 8\n  b: {line}\n")
+    assert first.startswith(f"4:3: architectures.b: {fault}")
+
+
+def test_a_fault_that_the_blocks_of_a_line_share_is_told_once(tmp_path):
+    assert len(faults(tmp_path, "data: digits\narchitectures: {a: dense 8·8·8 dropout 2}\n")) == 1
+
+
+CONTINUOUS = """\
+data: digits
+families:
+  own: {hypermodel: 'm:M'}
+  dense:
+    depth: 2
+    narrowest: 8
+    widest: {low: 8, high: 64}
+    dropout: {rising: {low: 0.0, high: 0.5}}
+training:
+  learning_rate: {low: 1e-3, high: 1e-2}
+  augmentation: {zoom: {low: 0, high: 0.5}}
+search: {sampler: grid}
+"""
+
+
+def test_a_grid_over_a_continuous_range_is_refused_where_the_range_is(tmp_path):
+    assert faults(tmp_path, CONTINUOUS) == [
+        "3:3: families.own: grid can't list what a HyperModel asks for; set sampler: tpe or random",
+        "8:15: families.dense.dropout.rising: grid can't search the range 0 to 0.5; give a list",
+        "10:3: training.learning_rate: grid can't search the range 0.001 to 0.01; give a list",
+        "11:18: training.augmentation.zoom: grid can't search the range 0 to 0.5; give a list",
+    ]
+
+
+def test_cma_es_needs_ranges_in_every_family(tmp_path):
+    text = f"{HEAD}training: {{learning_rate: {{low: 1e-3, high: 1e-2}}}}\nsearch: {{sampler: cma-es}}\n"
+    assert faults(tmp_path, text) == [
+        "2:12: families.dense: cma-es searches ranges of numbers, at least 2; dense and training have 1: "
+        "give ranges such as {low: 2, high: 5}, or set sampler: tpe"
+    ]
+    SearchSpace.from_mapping(
+        {
+            "name": "a",
+            "data": "digits",
+            "families": {"dense": {"depth": {"low": 1, "high": 3}, "narrowest": 8, "widest": 64}},
+            "training": {"learning_rate": {"low": 1e-3, "high": 1e-2}},
+            "search": {"sampler": "cma-es"},
+        }
+    )
+
+
+def test_no_sampler_needs_named_architectures(tmp_path):
+    (line,) = faults(tmp_path, f"{HEAD}search: {{sampler: none}}\n")
+    assert line.startswith("3:10: search.sampler: none trains named architectures only, and there are none")
+
+
+def test_a_list_of_early_stoppings_has_one_patience_each(tmp_path):
+    words = "training: {early_stopping: [off, {patience: [5, 10]}]}"
+    (line,) = faults(tmp_path, f"{HEAD}{words}\n")
+    assert line.startswith("3:34: training.early_stopping.1: in a list each patience is one number")
 
 
 def test_a_long_value_is_shortened(tmp_path):

@@ -2,7 +2,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from archsearch.space.orderings import MULTIPLE, rises, widths
+from archsearch.space.orderings import MULTIPLE, repeated, rises, widths
 
 ORDERINGS = ["falling", "rising", "diamond", "hourglass", "constant"]
 
@@ -76,3 +76,17 @@ def test_the_peak_of_a_diamond_rises_and_the_waist_of_an_hourglass_falls():
     assert rises("hourglass", 5) == (False, False, False, True, True)
     assert rises("constant", 2) == rises("rising", 2) == (True, True)
     assert rises("falling", 2) == (False, False)
+
+
+def test_repeats_double_every_block_but_the_first_and_the_last():
+    doubled = (32, 64, 64, 128, 128, 256, 256, 512, 512, 1024)
+    assert repeated(widths("rising", 6, 32, 1024), 2) == doubled
+    assert repeated(widths("falling", 6, 32, 1024), 2) == doubled[::-1]
+    assert repeated(widths("diamond", 5, 32, 512), 2) == (32, 128, 128, 512, 512, 128, 128, 32)
+
+
+@given(st.lists(st.integers(), max_size=9), st.integers(1, 8))
+def test_repeats_keep_the_order_and_the_ends(blocks, repeats):
+    stack = repeated(blocks, repeats)
+    assert len(stack) == len(blocks) + max(0, len(blocks) - 2) * (repeats - 1)
+    assert (*stack[:1], *stack[1:-1:repeats], *stack[1:][-1:]) == tuple(blocks)

@@ -1,10 +1,15 @@
+import hashlib
+import json
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 
+from archsearch.architecture import HyperModelArchitecture
 from archsearch.errors import SpaceError
 from archsearch.resources import bundled_spaces
 from archsearch.space import SearchSpace, changed_words
+from archsearch.space.document import read_document
 from archsearch.space.parameters import Range
 
 DENSE = {"depth": 2, "narrowest": 32, "widest": 64}
@@ -69,6 +74,7 @@ def test_early_stopping_can_be_off(off):
     [
         {"name": "other"},
         {"search": {"trials": 7}},
+        {"search": {"hours": 2.5}},
         {"execution": {"workers": 3}},
     ],
     ids=lambda words: next(iter(words)),
@@ -90,6 +96,13 @@ def test_a_search_stays_the_same_when_its_name_trials_or_execution_change(words)
         {"search": {"sampler": "random"}},
         {"search": {"pruner": "none"}},
         {"search": {"seed": 1}},
+        {"search": {"budget": "epochs"}},
+        {"training": {"seeds": 2}},
+        {"training": {"early_stopping": ["off", {"patience": 3}]}},
+        {"training": {"augmentation": {"flip": "horizontal"}}},
+        {"constraints": {"parameters": 1000}},
+        {"families": {"dense": DENSE | {"repeats": 2}}},
+        {"families": {"dense": DENSE, "mine": {"hypermodel": "m:M"}}},
     ],
     ids=str,
 )
@@ -111,6 +124,110 @@ def test_changed_words_name_the_word_and_both_values():
     assert any(change.startswith("architectures.a.dense: [") for change in changes)
     assert not any(change.startswith(("search", "data")) for change in changes)
     assert changed_words(before, before) == []
+
+
+def test_words_that_later_versions_add_leave_the_fingerprint_as_it_is():
+    # What identified this space is what it says, however many other words the language has.
+    said = {
+        "data": {"source": "digits"},
+        "families": {"dense": {"depth": 2, "narrowest": 32, "widest": 64}},
+        "training": {"epochs": 9},
+    }
+    expected = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:8]
+    assert space(training={"epochs": 9}, search={"trials": 3}).fingerprint == expected
+
+
+def test_the_identity_has_every_word_so_that_changes_can_be_told():
+    identity = space().identity
+    assert identity["training"]["epochs"] == 30
+    assert identity["families"]["dense"]["repeats"] == 1
+    assert {"name", "execution"}.isdisjoint(identity)
+    assert {"trials", "hours"}.isdisjoint(identity["search"])
+
+
+def test_an_architecture_in_one_line_is_the_one_written_out():
+    line = space(architectures={"a": "conv 8 5×5 max, 16 3×3 stride 2 → global max → dense 32 dropout 0.2"})
+    blocks = {"conv": [[8, 5], {"filters": 16, "stride": 2, "pooling": "none"}], "bridge": "global_max"}
+    written = space(architectures={"a": blocks | {"dense": [[32, 0.2]]}})
+    assert line == written
+    assert line.fingerprint == written.fingerprint
+
+
+def test_a_line_of_a_hypermodel_is_its_values():
+    mine = {"mine": {"hypermodel": "models:Mine", "arguments": {"classes": 10}}}
+    one = space(families=mine, architectures={"a": 'mine units=64 act="relu" rate=1e-5 deep=true'})
+    values = {"units": 64, "act": "relu", "rate": 1e-5, "deep": True}
+    assert one == space(families=mine, architectures={"a": {"family": "mine", "values": values}})
+    assert one.named_architectures == {
+        "a": HyperModelArchitecture("mine", "models:Mine", tuple(values.items()))
+    }
+    again = SearchSpace.from_mapping(read_document("space.yaml", one.text).value)
+    assert again.fingerprint == one.fingerprint
+
+
+def test_families_are_in_a_fixed_order_whatever_the_file_says():
+    own = {name: {"hypermodel": "m:M"} for name in ("zebra", "ant")}
+    cnn = {"blocks": 1, "filters": {"first": 8}}
+    assert list(space(families={**own, "cnn": cnn, "dense": DENSE}).families.named) == [
+        "dense",
+        "cnn",
+        "ant",
+        "zebra",
+    ]
+
+
+def test_the_folder_of_a_space_is_that_of_its_file_or_the_current_one(tmp_path, monkeypatch):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "a.yaml").write_text("data: digits\narchitectures: {a: dense 8}\n")
+    monkeypatch.chdir(tmp_path)
+    assert SearchSpace.from_yaml(Path("sub/a.yaml")).folder == tmp_path / "sub"
+    assert space().folder == tmp_path
+
+
+def test_without_a_sampler_only_the_named_architectures_are_trials():
+    named = {"a": "dense 8", "b": "dense 16"}
+    assert space(architectures=named, search={"sampler": "none"}).trials == 2
+
+
+@pytest.mark.parametrize(("words", "most"), [(30, 30), ([20, 40], 40), ({"low": 10, "high": 60}, 60)])
+def test_the_longest_training_is_known(words, most):
+    assert space(training={"epochs": words}).training.longest == most
+
+
+def test_what_does_not_fit_the_data_is_refused_with_its_place(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text(
+        """\
+data: digits
+families:
+  cnn: {blocks: 1, filters: {first: 8}}
+architectures:
+  ok: dense 8
+  conv: conv 8 3×3 max → flatten
+  long: {conv: [8, 8, 8, 8]}
+training:
+  augmentation: {flip: horizontal}
+"""
+    )
+    read = SearchSpace.from_yaml(path)
+    with pytest.raises(SpaceError) as error:
+        read.require_fit((13,))
+    places = [line.removeprefix(f"{path}:").split(": ", 2)[:2] for line in str(error.value).splitlines()]
+    assert places == [
+        ["3:3", "families.cnn"],
+        ["6:3", "architectures.conv"],
+        ["7:3", "architectures.long"],
+        ["9:3", "training.augmentation"],
+    ]
+    with pytest.raises(SpaceError) as error:
+        read.require_fit((8, 8, 1))
+    assert str(error.value) == (
+        f"{path}:7:26: architectures.long.conv.3: max pooling leaves nothing of 1×1 pixels; set pooling: none"
+    )
+
+
+def test_dense_stacks_fit_samples_of_any_shape():
+    space(architectures={"a": "dense 8"}).require_fit((13,))
 
 
 def test_trials_are_the_named_ones_and_twenty_for_each_family_unless_given():

@@ -114,11 +114,13 @@ class Scripted:
         self._played: dict[int, list[EpochRecord]] = {}
         self._go_on: dict[int, bool | None] = {}
         self._trainings: dict[int, Training] = {}
+        self._seeds_left: dict[int, list[int]] = {}
 
     def submit(self, training: Training) -> None:
         assert len(self._trainings) < self.capacity
         self.submitted.append(training)
         self._trainings[training.trial] = training
+        self._seeds_left[training.trial] = list(training.seeds)
         self._played[training.trial] = []
         self._go_on[training.trial] = True
 
@@ -137,13 +139,13 @@ class Scripted:
 
     def _next(self, training: Training) -> Event:
         played, losses = self._played[training.trial], self._curves(training)
-        (seed,) = training.seeds
+        seed = self._seeds_left[training.trial][0]
         if self._go_on[training.trial] and len(played) < len(losses):
             played.append(epoch(len(played) + 1, losses[len(played)]))
             self._go_on[training.trial] = None
             return EpochEnded(training.trial, seed, played[-1])
         status = self._ending(training) if self._go_on[training.trial] else Status.PRUNED
-        del self._trainings[training.trial], self._go_on[training.trial]
+        self._end(training, status)
         best = min(played, key=lambda e: e.val_loss).epoch if played else None
         probabilities = np.full((4, 10), 0.1, np.float32) if played else None
         run = TrainingRun(
@@ -153,8 +155,17 @@ class Scripted:
             delivered_epoch=best,
             val_loss_spread=0.1,
             probabilities=probabilities,
+            seconds=float(len(played)),
         )
         return RunEnded(training.trial, run)
+
+    def _end(self, training: Training, status: Status) -> None:
+        """Go on with the next seed; what is not completed is not trained with another."""
+        self._seeds_left[training.trial].pop(0)
+        if status is Status.COMPLETED and self._seeds_left[training.trial]:
+            self._played[training.trial] = []
+        else:
+            del self._trainings[training.trial], self._go_on[training.trial]
 
 
 def recorded(folder, of: SearchSpace, *, id_: str = "made-up-1", created_at: float = 1_000.0) -> Record:

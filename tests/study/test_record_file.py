@@ -108,7 +108,7 @@ def test_trials_can_be_read_without_their_trainings(record):
 
 def test_proposals_are_read_as_written_and_lend_their_choices_to_their_trial(record):
     record.add_trial(trial(0), proposal(0, 0))
-    record.add_repeated_proposal(proposal(1, None, state="PRUNED"))
+    record.put_proposal(proposal(1, None, state="PRUNED"))
     assert record.proposals("dense") == [proposal(0, 0), proposal(1, None, state="PRUNED")]
     assert record.proposals("cnn") == []
     record.end_trial(ended(0), proposal(0, 0, state="COMPLETE", value=0.25))

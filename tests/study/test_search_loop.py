@@ -20,6 +20,10 @@ from archsearch.study import (
 NAMED = {"second": {"dense": [8]}, "first": {"conv": [4]}}
 SMALL = {"dense": {"ordering": "rising", "depth": [1, 2], "narrowest": 8, "widest": [8, 16]}}
 """Four architectures in all."""
+RANGES = {
+    "dense": {"depth": {"low": 1, "high": 6}, "narrowest": {"low": 8, "high": 32}, "widest": 64},
+    "cnn": {"blocks": [1, 2], "filters": {"first": {"low": 4, "high": 16}}, "kernel": {"low": 2, "high": 5}},
+}
 
 
 class Observer:
@@ -50,9 +54,13 @@ def search(record, of, total, executor=None, stop_at=None, deadline=None):
 def told(trials):
     """What of trials must not depend on when they were trained."""
     return [
-        (t.number, t.name, t.architecture, t.recipe, t.status, t.score, t.verdict, t.params, t.runs[0].epochs)
+        (t.number, t.name, t.architecture, t.recipe, t.status, t.score, t.verdict, t.params, losses(t))
         for t in trials
     ]
+
+
+def losses(trial):
+    return [(run.seed, run.status, [epoch.val_loss for epoch in run.epochs]) for run in trial.runs]
 
 
 @pytest.fixture
@@ -148,8 +156,22 @@ def test_a_family_used_up_leaves_the_other_its_own_share(record):
         {"search": {"pruner": "median"}},
         {"search": {"pruner": "hyperband"}, "architectures": NAMED},
         {"search": {"sampler": "random"}, "families": SMALL, "training": {"epochs": 6}},
+        {"search": {"sampler": "cma-es", "budget": "epochs"}, "families": RANGES},
+        {"search": {"sampler": "grid", "pruner": "patient"}, "families": SMALL, "training": {"epochs": 6}},
+        {"search": {"budget": "epochs", "pruner": "hyperband"}, "training": {"epochs": [8, 16], "seeds": 2}},
+        {"families": SMALL, "training": {"epochs": 6}},
+        {"search": {"budget": "seconds"}, "constraints": {"parameters": 9_000}},
     ],
-    ids=["median", "hyperband-and-named", "used-up"],
+    ids=[
+        "median",
+        "hyperband-and-named",
+        "used-up",
+        "cma-es",
+        "grid",
+        "seeds-and-epochs",
+        "used-up-by-tpe",
+        "constraint",
+    ],
 )
 @pytest.mark.parametrize("stop_at", [1, 2, 7, 60])
 def test_a_search_cut_short_goes_on_to_the_trials_of_the_undisturbed_one(tmp_path, words, stop_at):

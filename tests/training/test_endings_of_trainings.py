@@ -2,6 +2,7 @@ import dataclasses
 import errno
 import importlib
 import math
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -23,7 +24,7 @@ def go_on(_):
 
 def trained(digits, path, on_epoch=go_on, seed=0, architecture=SMALL, **recipe):
     training = Training(0, architecture, dataclasses.replace(RECIPE, **recipe), (seed,))
-    return train(training, seed, digits, on_epoch, path / "model.keras")
+    return train(training, seed, digits, on_epoch, path / "model.keras", Path())
 
 
 def curves(run):
@@ -66,7 +67,7 @@ def test_training_stops_after_epochs_of_patience_and_delivers_the_best(stopped):
 def test_the_model_saved_is_that_of_the_delivered_epoch_not_the_last(stopped, digits):
     run, folder = stopped
     model = keras.saving.load_model(folder / run.model)
-    predicted = model.predict(digits.x[digits.split.val], verbose=0)
+    predicted = model.predict(digits.x.take(digits.split.val), verbose=0)
     assert predicted == pytest.approx(run.probabilities, abs=1e-5)
 
 
@@ -149,7 +150,7 @@ def test_a_network_that_pools_an_image_away_fails_with_a_reason(digits, tmp_path
 def test_a_model_that_can_not_be_saved_is_a_failed_training(digits, tmp_path):
     (tmp_path / "models").write_text("a file where the folder should be")
     training = Training(0, SMALL, RECIPE, (0,))
-    run = train(training, 0, digits, go_on, tmp_path / "models" / "model.keras")
+    run = train(training, 0, digits, go_on, tmp_path / "models" / "model.keras", Path())
     assert run.status is Status.FAILED
     assert run.model is None
 

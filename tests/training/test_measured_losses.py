@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -12,7 +14,12 @@ pytestmark = pytest.mark.slow
 NETWORKS = {
     "plain": Architecture("dense", (DenseBlock(32),)),
     "dense": Architecture("dense", (DenseBlock(32, 0.5, "tanh", True, 1e-2), DenseBlock(16, 0.2))),
-    "cnn": Architecture("cnn", (DenseBlock(16, 0.5),), (ConvBlock(8, 3, "relu", "max", 0.2, True, 1e-2),)),
+    "cnn": Architecture(
+        "cnn", (DenseBlock(16, 0.5),), (ConvBlock(8, 3, dropout=0.2, batch_norm=True, l2=1e-2),)
+    ),
+    "separable": Architecture(
+        "cnn", (), (ConvBlock(8, 5, 2, "valid", "separable_conv2d", pooling="sum", l2=1e-2),), "global_max"
+    ),
 }
 EPOCHS = 3
 
@@ -32,7 +39,7 @@ def trained(request, digits, tmp_path_factory):
     training = Training(0, architecture, Recipe(EPOCHS, 64, "adam", 3e-3, None), (1,))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(keras.Model, "fit", listening)
-        run = train(training, 1, digits, lambda _: True, path)
+        run = train(training, 1, digits, lambda _: True, path, Path())
     assert run.status is Status.COMPLETED, run.reason
     return run, keras.saving.load_model(path), histories[0].history
 
@@ -40,7 +47,7 @@ def trained(request, digits, tmp_path_factory):
 def evaluated(model, dataset, samples):
     """Keras' own mean loss, penalties taken off."""
     model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
-    loss, accuracy = model.evaluate(dataset.x[samples], dataset.y[samples], verbose=0)
+    loss, accuracy = model.evaluate(dataset.x.take(samples), dataset.y[samples], verbose=0)
     return loss - sum(float(penalty) for penalty in model.losses), accuracy
 
 
@@ -69,7 +76,7 @@ def test_probabilities_kept_are_the_saved_models_on_the_validation_data(trained,
     run, model, _ = trained
     val = digits.split.val
     assert run.probabilities.dtype == np.float32
-    assert run.probabilities == pytest.approx(model.predict(digits.x[val], verbose=0), abs=1e-5)
+    assert run.probabilities == pytest.approx(model.predict(digits.x.take(val), verbose=0), abs=1e-5)
     losses = -np.log(run.probabilities[np.arange(len(val)), digits.y[val]])
     assert run.val_loss_spread == pytest.approx(losses.std(), rel=1e-3)
 
@@ -117,21 +124,47 @@ def test_class_metrics_of_a_network_gone_wrong_are_undefined():
     assert np.isnan(measure.Measurement(np.zeros(3), probabilities, np.arange(3)).class_metrics()).all()
 
 
+def test_the_area_under_the_curve_of_two_classes_is_that_of_the_second():
+    second = np.array([0.1, 0.6, 0.4, 0.9], np.float32)
+    probabilities = np.stack([1 - second, second], axis=1)
+    found = measure.Measurement(np.zeros(4), probabilities, np.array([0, 0, 1, 1])).class_metrics()
+    assert found == pytest.approx((0.5, 0.5, 3 / 4))
+
+
+FORTY = np.arange(40)
+
+
 @pytest.mark.parametrize("batch", [7, 10, 64])
 def test_measuring_in_batches_equals_measuring_at_once(monkeypatch, digits, batch):
-    x, y = digits.x[:40], digits.y[:40]
-    model = build(NETWORKS["dense"], x.shape[1:], 10)
-    at_once = measure.Gauge(model, x, y).measure()
+    model = build(NETWORKS["dense"], digits.shape.input_shape, 10)
+    at_once = measure.Gauge(model, digits, FORTY).measure()
     monkeypatch.setattr(measure, "BATCH", batch)
-    in_batches = measure.Gauge(model, x, y).measure()
+    in_batches = measure.Gauge(model, digits, FORTY).measure()
     assert len(in_batches.losses) == 40
     assert in_batches.losses == pytest.approx(at_once.losses, rel=1e-5)
     assert in_batches.probabilities == pytest.approx(at_once.probabilities, abs=1e-6)
+    assert (in_batches.labels == digits.y[FORTY]).all()
+
+
+@pytest.mark.parametrize(("numbers", "at_once"), [(64 * 7, 7), (63, 1), (2**21, 40)])
+def test_large_images_are_measured_in_smaller_batches(monkeypatch, digits, numbers, at_once):
+    monkeypatch.setattr(measure, "NUMBERS", numbers)
+    taken = []
+    take = type(digits.x).take
+
+    def counting(samples, rows):
+        taken.append(len(rows))
+        return take(samples, rows)
+
+    monkeypatch.setattr(type(digits.x), "take", counting)
+    model = build(NETWORKS["plain"], digits.shape.input_shape, 10)
+    measure.Gauge(model, digits, FORTY)
+    assert set(taken) == {at_once}
 
 
 def test_a_gauge_follows_the_models_weights(digits):
-    model = build(NETWORKS["plain"], digits.x.shape[1:], 10)
-    gauge = measure.Gauge(model, digits.x[:40], digits.y[:40])
+    model = build(NETWORKS["plain"], digits.shape.input_shape, 10)
+    gauge = measure.Gauge(model, digits, FORTY)
     gauge.measure()
     model.set_weights([np.zeros_like(weights) for weights in model.get_weights()])
     assert gauge.measure().losses == pytest.approx(np.log(10), rel=1e-5)

@@ -1,0 +1,101 @@
+"""The builder process: builds users' HyperModels so that the driver need not load Keras.
+
+It starts as ``python -m archsearch.execution.builder FILE_DESCRIPTOR``, sees no GPU, and ends when its pipe
+closes. Which values to build with it asks over the pipe, one after the other, because a HyperModel says only
+while it builds what there is to choose.
+"""
+
+import sys
+from multiprocessing.connection import Connection
+from typing import Any
+
+from archsearch.errors import Refused
+from archsearch.execution.builds import Build, BuilderSetup, BuildFailed, Built, Hyperparameter, Question
+from archsearch.usercode import describe_error
+
+
+def main(descriptor: int) -> None:
+    """Serve builds until the pipe closes."""
+    pipe = Connection(descriptor)
+    setup = _receive(pipe)
+    hypermodels: dict[str, Any] = {}
+    try:
+        while True:
+            pipe.send(_answer(setup, hypermodels, _receive(pipe), pipe))
+    except (_DriverGone, BrokenPipeError):
+        return
+
+
+class _DriverGone(BaseException):
+    """The pipe has ended; no Exception, which the user's code might catch."""
+
+
+def _receive(pipe: Connection) -> Any:
+    try:
+        return pipe.recv()
+    except (EOFError, OSError):
+        raise _DriverGone from None
+
+
+def _answer(
+    setup: BuilderSetup, hypermodels: dict[str, Any], request: Build, pipe: Connection
+) -> Built | BuildFailed:
+    source = setup.sources[request.family]
+    words = {"epochs": request.epochs, "batch_size": request.batch_size, "verbose": 0}
+    asking = _Asking(pipe) if request.asks else None
+    shape, classes = setup.input_shape, setup.classes
+    try:
+        # Here, because it needs KerasTuner, which the user may not have.
+        from archsearch.models.hyper_build import try_build
+        from archsearch.models.hypermodels import load_hypermodel
+
+        if request.family not in hypermodels:
+            hypermodels[request.family] = load_hypermodel(
+                source.hypermodel, source.arguments, setup.folder, shape, classes
+            )
+    except Refused as error:
+        return BuildFailed(str(error))
+    try:
+        build = try_build(hypermodels[request.family], dict(request.known), asking, shape, classes, words)
+    except Refused as error:
+        return BuildFailed(f"{source.hypermodel}: {error}")
+    except (Exception, SystemExit) as error:
+        return BuildFailed(f"{source.hypermodel}: it raised {describe_error(error, setup.folder)}")
+    return Built(
+        values=build.hp.active,
+        declared=tuple(Hyperparameter(hp.name, hp.choices, hp.condition) for hp in build.hp.declared),
+        parameters=build.parameters,
+        optimizer=build.optimizer,
+        epochs=build.fit.epochs if build.fit else None,
+        batch_size=build.fit.batch_size if build.fit else None,
+    )
+
+
+class _Asking:
+    """A `Suggest` that asks the driver."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+
+    def categorical(self, name: str, choices: tuple[Any, ...]) -> Any:
+        """One of `choices`."""
+        return self._ask(Question("categorical", name, choices=choices))
+
+    def integer(self, name: str, low: int, high: int, *, log: bool) -> int:
+        """A whole number from `low` to `high`."""
+        return int(self._ask(Question("integer", name, low=low, high=high, log=log)))
+
+    def real(self, name: str, low: float, high: float, *, log: bool) -> float:
+        """A number from `low` to `high`."""
+        return float(self._ask(Question("real", name, low=low, high=high, log=log)))
+
+    def _ask(self, question: Question) -> Any:
+        try:
+            self._pipe.send(question)
+        except OSError:
+            raise _DriverGone from None
+        return _receive(self._pipe)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

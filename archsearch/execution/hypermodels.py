@@ -1,0 +1,99 @@
+"""The users' HyperModels of a space: found, built once with their defaults, and said what they are."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from archsearch.architecture import HyperModelArchitecture
+from archsearch.data.shapes import DataShape
+from archsearch.errors import SpaceError
+from archsearch.execution.builds import (
+    Builder,
+    BuilderSetup,
+    BuildFailed,
+    Built,
+    HyperModelSource,
+    Hyperparameter,
+)
+from archsearch.records import DataSummary
+from archsearch.space import SearchSpace, named_recipe
+from archsearch.space.schema import HyperModelFamily
+
+
+@dataclass(frozen=True, slots=True)
+class HyperModelReport:
+    """What ``archsearch check`` says of a family that is a user's HyperModel.
+
+    Attributes
+    ----------
+    family : str
+    hypermodel : str
+        ``package.module:Name``.
+    hyperparameters : tuple of Hyperparameter
+        As declared in a build with the default values; others may turn up with other values.
+    default : HyperModelArchitecture
+        With the default value of each hyperparameter.
+    parameters : int
+        Weights of the default model.
+    """
+
+    family: str
+    hypermodel: str
+    hyperparameters: tuple[Hyperparameter, ...]
+    default: HyperModelArchitecture
+    parameters: int
+
+
+def sources_of(space: SearchSpace) -> dict[str, HyperModelSource]:
+    """The HyperModels of `space`, by family."""
+    return {
+        name: HyperModelSource(family.hypermodel, dict(family.arguments))
+        for name, family in space.families.named.items()
+        if isinstance(family, HyperModelFamily)
+    }
+
+
+def arguments_of(space: SearchSpace) -> dict[str, Mapping[str, Any]]:
+    """What the classes of HyperModels are called with, by family."""
+    return {family: source.arguments for family, source in sources_of(space).items()}
+
+
+def builder_for(space: SearchSpace, shape: DataShape | DataSummary) -> Builder:
+    """Who builds the HyperModels of `space` for its data; to be closed."""
+    return Builder(BuilderSetup(sources_of(space), space.folder, shape.input_shape, len(shape.classes)))
+
+
+def hypermodel_reports(space: SearchSpace, shape: DataShape | DataSummary) -> list[HyperModelReport]:
+    """Build each HyperModel of `space` once with its defaults; this loads Keras, in another process.
+
+    Raises
+    ------
+    SpaceError
+        If one can't be built or trained on the data, with a line for each.
+    """
+    builder = builder_for(space, shape)
+    try:
+        return default_builds(space, builder)
+    finally:
+        builder.close()
+
+
+def default_builds(space: SearchSpace, builder: Builder) -> list[HyperModelReport]:
+    """The same with a builder that stays open."""
+    reports, faults = [], []
+    recipe = named_recipe(space.training)
+    for family, source in sources_of(space).items():
+        built = builder.build(family, (), None, recipe.epochs, recipe.batch_size)
+        if isinstance(built, BuildFailed):
+            place = space.place_of(("families", family))
+            faults.append(f"{place}families.{family}: {built.reason}")
+        else:
+            reports.append(_report(family, source.hypermodel, built))
+    if faults:
+        raise SpaceError("\n".join(faults))
+    return reports
+
+
+def _report(family: str, hypermodel: str, built: Built) -> HyperModelReport:
+    default = HyperModelArchitecture(family, hypermodel, built.values)
+    return HyperModelReport(family, hypermodel, built.declared, default, built.parameters)

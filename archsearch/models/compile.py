@@ -1,0 +1,53 @@
+"""A `Recipe`'s optimizer, schedule and loss for a ``keras.Model``."""
+
+from typing import Any
+
+from keras import optimizers
+
+from archsearch.records import Recipe
+
+# XLA on a CPU made small networks four to six times slower; Keras' own default depends on the device.
+JIT_COMPILE = False
+
+
+def compile_model(model: Any, recipe: Recipe, steps_per_epoch: int) -> None:
+    """Compile `model` in place.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From samples to probabilities; with one output, to the probability of class 1 of two.
+    recipe : Recipe
+        Its plateau schedule is not part of a compiled model: see `archsearch.training.train`.
+    steps_per_epoch : int
+        Batches in an epoch.
+    """
+    optimizer = _optimizer(recipe, _learning_rate(recipe, steps_per_epoch))
+    if recipe.precision == "mixed_float16":
+        # Keras wraps by itself only where its global policy says so; without it small gradients become 0.
+        optimizer = optimizers.LossScaleOptimizer(optimizer)
+    model.compile(optimizer, loss_for(model.output.shape[-1]), jit_compile=JIT_COMPILE)
+
+
+def loss_for(outputs: int) -> str:
+    """Keras' name of the cross-entropy between class indices and probabilities of `outputs` outputs."""
+    return "binary_crossentropy" if outputs == 1 else "sparse_categorical_crossentropy"
+
+
+def _learning_rate(recipe: Recipe, steps_per_epoch: int) -> Any:
+    if recipe.schedule == "cosine":
+        return optimizers.schedules.CosineDecay(recipe.learning_rate, recipe.epochs * steps_per_epoch)
+    return recipe.learning_rate
+
+
+def _optimizer(recipe: Recipe, learning_rate: Any) -> Any:
+    match recipe.optimizer:
+        case "adam":
+            return optimizers.Adam(learning_rate)
+        case "adamw":
+            return optimizers.AdamW(learning_rate, weight_decay=recipe.weight_decay)
+        case "sgd":
+            return optimizers.SGD(learning_rate, momentum=recipe.momentum)
+        case "rmsprop":
+            return optimizers.RMSprop(learning_rate)
+    raise ValueError(f"{recipe.optimizer}: no optimizer of a recipe")

@@ -1,0 +1,200 @@
+"""What comes next: named architectures in their order, then the families in turn."""
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from typing import Any
+
+from archsearch.records import EpochRecord, Status, TrialResult
+from archsearch.space import SearchSpace
+from archsearch.study.budget import Budget
+from archsearch.study.candidates import Candidate, Complete, Sample, Unbuildable
+from archsearch.study.family import Family, Miss
+from archsearch.study.record import Proposal, Record
+from archsearch.suggest import Suggest
+
+
+class Planner:
+    """Chooses the next trial and records it; tells samplers and pruners what became of it.
+
+    Parameters
+    ----------
+    space : SearchSpace
+    record : Record
+        Open for writing.
+    trials : collection of TrialResult
+        All so far, with their trainings.
+    sample : callable
+        Where the families' candidates come from.
+    complete : callable
+        What the named architectures are trained with.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        record: Record,
+        trials: Collection[TrialResult],
+        sample: Sample,
+        complete: Complete,
+    ) -> None:
+        self._record = record
+        self._named = list(space.named_architectures.items())
+        self._complete = complete
+        self._most_parameters = space.constraints.parameters
+        searched = {} if space.search.sampler == "none" else space.families.named
+        self._families = {name: Family(name, space, record, trials, sample) for name in searched}
+        self._numbers: dict[int, tuple[str, int]] = {
+            proposal.trial: (family, proposal.number)
+            for family in self._families
+            for proposal in record.proposals(family)
+            if proposal.trial is not None
+        }
+        self._tried = {(trial.architecture, trial.recipe): trial for trial in trials}
+        self._budget = _spent(space, self._families, self._numbers, trials)
+
+    def next_trial(self, number: int, total: int) -> TrialResult | None:
+        """The next trial, recorded; None where there is nothing new to try."""
+        if number < len(self._named):
+            name, architecture = self._named[number]
+            return self._started(number, name, self._complete(architecture), None)
+        for name in self._budget.turns(total - len(self._named)):
+            proposed = self._proposed(number, self._families[name])
+            if proposed:
+                return proposed
+        return None
+
+    def add_epoch(self, trial: TrialResult, epoch: EpochRecord) -> None:
+        """Count an epoch of a running trial towards its family's budget."""
+        if trial.number in self._numbers:
+            self._budget.add_epoch(trial.number, epoch)
+
+    def should_prune(self, trial: TrialResult, epoch: EpochRecord) -> bool:
+        """Whether the pruner would stop a trial; named architectures are never stopped."""
+        if trial.number not in self._numbers:
+            return False
+        family, proposal = self._numbers[trial.number]
+        return self._families[family].proposals.should_prune(proposal, epoch.epoch, epoch.val_loss)
+
+    def suggest_for(self, trial: int) -> Suggest:
+        """Who chooses the values of further parameters of a running trial that was proposed.
+
+        Each is recorded at once: a trial that is started again is given the same ones.
+        """
+        family, number = self._numbers[trial]
+        proposals = self._families[family].proposals
+        return _Recorded(
+            proposals.ask_more(number),
+            lambda: self._record.put_proposal(proposals.proposal(number, trial)),
+        )
+
+    def tell(self, trial: TrialResult) -> Proposal | None:
+        """Tell the sampler a trial's score; the proposal as it then stands."""
+        self._tried[trial.architecture, trial.recipe] = trial
+        if trial.number not in self._numbers:
+            return None
+        self._budget.end(trial.number, trial.status, trial.runs)
+        family, number = self._numbers[trial.number]
+        proposals = self._families[family].proposals
+        proposals.tell(number, trial.score)
+        return proposals.proposal(number, trial.number)
+
+    def _proposed(self, number: int, family: Family) -> TrialResult | None:
+        """A trial of `family` that is new and within the constraints; None where none can be found."""
+        while not family.is_exhausted:
+            fixed = family.pick(self._is_worth_training) if family.needs_pick else None
+            if family.is_exhausted:
+                return None
+            proposal, candidate = family.ask(fixed)
+            if isinstance(candidate, Candidate) and self._is_worth_training(candidate):
+                recorded = family.proposals.proposal(proposal, number)
+                self._numbers[number] = (family.name, proposal)
+                self._budget.start(number, family.name)
+                family.hit()
+                return self._started(number, None, candidate, recorded)
+            family.miss(self._dismiss(family, proposal, candidate))
+            self._record.put_proposal(family.proposals.proposal(proposal, None))
+            if isinstance(candidate, Unbuildable):
+                family.require_buildable(candidate)
+        return None
+
+    def _is_worth_training(self, candidate: Candidate | Unbuildable) -> bool:
+        if isinstance(candidate, Unbuildable):
+            return False
+        is_new = (candidate.architecture, candidate.recipe) not in self._tried
+        return is_new and not self._excess(candidate)
+
+    def _excess(self, candidate: Candidate) -> float:
+        """By what share a candidate has more parameters than it may."""
+        if self._most_parameters is None:
+            return 0.0
+        return max(0.0, candidate.parameters / self._most_parameters - 1)
+
+    def _dismiss(self, family: Family, proposal: int, candidate: Candidate | Unbuildable) -> Miss:
+        """Tell the sampler why a proposal becomes no trial."""
+        if isinstance(candidate, Unbuildable):
+            family.proposals.reject(proposal, 1.0)
+            return Miss.UNBUILDABLE
+        excess = self._excess(candidate)
+        if excess:
+            family.proposals.reject(proposal, excess)
+            return Miss.TOO_LARGE
+        known = self._tried[candidate.architecture, candidate.recipe]
+        if known.status is Status.RUNNING:
+            family.proposals.discard(proposal)  # its worth is not known yet, and will be told once
+        else:
+            family.proposals.tell(proposal, known.score)
+        return Miss.REPEATED
+
+    def _started(
+        self, number: int, name: str | None, candidate: Candidate, proposal: Proposal | None
+    ) -> TrialResult:
+        trial = TrialResult(
+            number, name, candidate.architecture, candidate.recipe, Status.RUNNING, (), candidate.parameters
+        )
+        if proposal:
+            trial = replace(trial, params=proposal.params)
+        self._tried[trial.architecture, trial.recipe] = trial
+        self._record.add_trial(trial, proposal)
+        return trial
+
+
+class _Recorded:
+    """A `Suggest` that is followed by a note of what was chosen."""
+
+    def __init__(self, suggest: Suggest, note: Callable[[], None]) -> None:
+        self._suggest = suggest
+        self._note = note
+
+    def categorical(self, name: str, choices: tuple[Any, ...]) -> Any:
+        """One of `choices`."""
+        chosen = self._suggest.categorical(name, choices)
+        self._note()
+        return chosen
+
+    def integer(self, name: str, low: int, high: int, *, log: bool) -> int:
+        """A whole number from `low` to `high`."""
+        chosen = self._suggest.integer(name, low, high, log=log)
+        self._note()
+        return chosen
+
+    def real(self, name: str, low: float, high: float, *, log: bool) -> float:
+        """A number from `low` to `high`."""
+        chosen = self._suggest.real(name, low, high, log=log)
+        self._note()
+        return chosen
+
+
+def _spent(
+    space: SearchSpace,
+    families: Collection[str],
+    numbers: dict[int, tuple[str, int]],
+    trials: Collection[TrialResult],
+) -> Budget:
+    """The budget as past trials have left it; named ones have none of it."""
+    budget = Budget(space.search.budget, list(families))
+    for trial in trials:
+        if trial.number in numbers:
+            budget.start(trial.number, numbers[trial.number][0])
+            if trial.status is not Status.RUNNING:
+                budget.end(trial.number, trial.status, trial.runs)
+    return budget

@@ -1,0 +1,147 @@
+"""A user's HyperModel prepared for training: compiled, its labels in the form its loss takes."""
+
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from archsearch.architecture import HyperModelArchitecture
+from archsearch.data.dataset import Dataset
+from archsearch.models import compile_model
+from archsearch.models.hyper_fit import has_own_fit, rehearse_fit
+from archsearch.models.hyper_outputs import labels_for, probabilities_model
+from archsearch.models.hypermodels import AskedHyperParameters, load_hypermodel
+from archsearch.records import Recipe
+
+
+def prepared_hypermodel(
+    architecture: HyperModelArchitecture,
+    recipe: Recipe,
+    dataset: Dataset,
+    folder: Path,
+    arguments: Mapping[str, Any],
+    seed: int,
+) -> tuple[Any, Any, Callable[..., Any]]:
+    """Build the model anew from its recorded values.
+
+    Parameters
+    ----------
+    architecture : HyperModelArchitecture
+    recipe : Recipe
+        What a model is compiled with that is not compiled yet.
+    dataset : Dataset
+    folder : Path
+        Where the user's module is looked up.
+    arguments : mapping
+        Of the HyperModel's class.
+    seed : int
+        Of the initial weights.
+
+    Returns
+    -------
+    model : keras.Model
+        Compiled; what is trained.
+    judged : keras.Model
+        Functional, from samples to probabilities, with the same weights.
+    fit : callable
+        With the parameters of ``keras.Model.fit``, labels as class indices.
+    """
+    shape = dataset.shape
+    hypermodel = load_hypermodel(
+        architecture.hypermodel, arguments, folder, shape.input_shape, len(shape.classes)
+    )
+
+    def built() -> tuple[Any, AskedHyperParameters]:
+        keras.backend.clear_session()
+        keras.utils.set_random_seed(seed)
+        hp = AskedHyperParameters(dict(architecture.values), suggest=None)
+        model = hypermodel.build(hp)
+        probabilities = probabilities_model(model, shape.input_shape)
+        if not model.compiled:
+            steps = math.ceil(len(dataset.split.train) / recipe.batch_size)
+            compile_model(probabilities, recipe, steps)
+            model.compile(probabilities.optimizer, probabilities.loss, jit_compile=probabilities.jit_compile)
+        return model, hp
+
+    if not has_own_fit(hypermodel):
+        model, _ = built()
+        return model, probabilities_model(model, shape.input_shape), _plain_fit(model, dataset)
+    # The rehearsal may change weights: it has a model of its own.
+    words = _taken_words(hypermodel, *built(), recipe, dataset)
+    model, hp = built()
+    fit = _own_fit(hypermodel, hp, model, words, dataset)
+    return model, probabilities_model(model, shape.input_shape), fit
+
+
+def _plain_fit(model: Any, dataset: Dataset) -> Callable[..., Any]:
+    classes = len(dataset.shape.classes)
+
+    def fit(x: Any, y: Any = None, **words: Any) -> Any:
+        if y is None:
+            return model.fit(_Relabelled(x, model, classes), **words)
+        return model.fit(x, labels_for(model, y, classes), **words)
+
+    return fit
+
+
+def _own_fit(
+    hypermodel: Any, hp: Any, model: Any, taken: tuple[str, ...], dataset: Dataset
+) -> Callable[..., Any]:
+    """The HyperModel's ``fit``; it is given arrays, also where other models' samples are streamed."""
+    classes = len(dataset.shape.classes)
+
+    def part(samples: NDArray[np.int64]) -> tuple[Any, Any]:
+        return dataset.x.take(samples), labels_for(model, dataset.y[samples], classes)
+
+    def fit(*_: Any, **words: Any) -> Any:
+        offered = _offered(words) | {"validation_data": part(dataset.split.val)}
+        given = {word: value for word, value in offered.items() if word in taken}
+        return hypermodel.fit(hp, model, *part(dataset.split.train), **given)
+
+    return fit
+
+
+def _taken_words(hypermodel: Any, model: Any, hp: Any, recipe: Recipe, dataset: Dataset) -> tuple[str, ...]:
+    """Those of the words on offer that the HyperModel's ``fit`` takes."""
+    classes = len(dataset.shape.classes)
+    few = dataset.split.val[:classes]
+    x, y = dataset.x.take(few), labels_for(model, dataset.y[few], classes)
+    words = {
+        "epochs": recipe.epochs,
+        "batch_size": recipe.batch_size,
+        "callbacks": [keras.callbacks.Callback()],
+        "verbose": 0,
+        "class_weight": dict(dataset.class_weights) if dataset.class_weights else None,
+        "validation_data": (x, y),
+    }
+    return rehearse_fit(hypermodel, hp, model, x, y, _offered(words)).words
+
+
+def _offered(words: Mapping[str, Any]) -> dict[str, Any]:
+    """Without class weights where there are none: a ``fit`` may have no such word."""
+    return {word: value for word, value in words.items() if word != "class_weight" or value is not None}
+
+
+class _Relabelled(keras.utils.PyDataset):  # type: ignore[misc]
+    """Streamed batches with their labels in the form that a model's loss takes."""
+
+    def __init__(self, stream: Any, model: Any, classes: int) -> None:
+        super().__init__()
+        self._stream, self._model, self._classes = stream, model, classes
+
+    @property
+    def num_batches(self) -> int:
+        """Batches in an epoch."""
+        return int(self._stream.num_batches)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        x, y = self._stream[index]
+        return x, labels_for(self._model, y, self._classes)
+
+    def on_epoch_end(self) -> None:
+        """Draw the next epoch's order."""
+        self._stream.on_epoch_end()

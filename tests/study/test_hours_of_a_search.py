@@ -1,0 +1,93 @@
+import math
+import time
+
+import pytest
+from made_up import Scripted, recorded, space
+
+from archsearch.commands import run as command
+from archsearch.commands.run import Options, run_search
+from archsearch.study import Outcome, Search, Store
+
+HOUR = 3_600.0
+
+
+@pytest.fixture
+def worked(tmp_path, monkeypatch):
+    """A store with a search on which processes have worked for given seconds, and how to run it again."""
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    monkeypatch.setattr(command, "WorkerPool", lambda *_: pytest.fail("workers were started"))
+
+    def make(seconds, total=8, **words):
+        of = space(search=words)
+        store = Store(tmp_path / "mlruns")
+        store.prepare()
+        place = store.place_for(of, new=False)
+        with recorded(place.folder, of, id_=place.id) as record:
+            for worked_for in seconds:
+                record.begin_session("archsearch run made-up.yaml", 1, total)
+                done = len(record.trials(with_runs=False)[0]) + 2
+                Search(of, record, Scripted(), lambda _: None).run(done, None, _Never())
+                record.end_session(Outcome.INTERRUPTED, 0.0)
+                _stretch(record, worked_for)
+        options = Options(store=store.path, reports=tmp_path / "reports", trials=total)
+        return of, options
+
+    return make
+
+
+class _Never:
+    def is_set(self):
+        return False
+
+
+def _stretch(record, seconds):
+    """Make the last session one of that many seconds, long after the one before."""
+    record._db.execute(
+        "UPDATE sessions SET started_at = 1e6 * id, seen_at = 1e6 * id + ? "
+        "WHERE id = (SELECT max(id) FROM sessions)",
+        (seconds,),
+    )
+
+
+def test_when_its_hours_are_used_up_a_search_says_so_and_reports_without_training(worked):
+    of, options = worked([0.6 * HOUR, 0.5 * HOUR], hours=1.0)
+    result = run_search(of, options, lambda _: None)
+    assert result.status == "hours_reached"
+    assert result.report.is_file()
+    assert "search.hours (1) are used up" in result.notes[0]
+    assert result.counts["completed"] + result.counts["pruned"] == 4
+    again = run_search(of, options, lambda _: None)
+    assert (again.status, again.judged.snapshot.status) == ("hours_reached", "hours_reached")
+
+
+@pytest.mark.parametrize("hours", [None, 1.2])
+def test_a_search_with_hours_left_goes_on(worked, hours):
+    of, options = worked([0.6 * HOUR, 0.5 * HOUR], **({"hours": hours} if hours else {}))
+    with pytest.raises(pytest.fail.Exception, match="workers were started"):
+        run_search(of, options, lambda _: None)
+
+
+def test_a_search_whose_trials_are_done_has_nothing_to_do_whatever_its_hours(worked):
+    of, options = worked([2 * HOUR], total=2, hours=1.0)
+    assert run_search(of, options, lambda _: None).status == "nothing_to_do"
+
+
+def test_hours_are_no_part_of_what_identifies_a_search():
+    assert space(search={"hours": 1.0}).fingerprint == space().fingerprint
+
+
+@pytest.mark.parametrize(
+    ("hours", "left", "seconds"),
+    [
+        (None, math.inf, None),
+        (2.0, math.inf, 2 * HOUR),
+        (2.0, 60.0, 60.0),
+        (0.01, 60.0, 36.0),
+        (None, 60.0, 60.0),
+    ],
+)
+def test_the_earlier_of_both_limits_ends_a_run(hours, left, seconds):
+    deadline = command._deadline(hours, left)
+    assert (
+        deadline is None if seconds is None else deadline - time.monotonic() == pytest.approx(seconds, abs=1)
+    )

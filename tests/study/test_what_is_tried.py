@@ -1,0 +1,258 @@
+"""Which trials a search makes: whole grids, constraints, seeds, budgets, candidates from elsewhere."""
+
+import itertools
+import shutil
+import threading
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from made_up import DATA, Scripted, curve, recorded, space
+
+from archsearch.architecture import HyperModelArchitecture
+from archsearch.errors import SpaceError
+from archsearch.records import Status
+from archsearch.space import SearchSpace
+from archsearch.study import (
+    Candidate,
+    Outcome,
+    Record,
+    Search,
+    TrialEnded,
+    TrialStarted,
+    require_within,
+    space_completer,
+    space_sampler,
+)
+from archsearch.study.planner import Planner
+
+WIDTHS = [8, 16, 24, 32, 40]
+GRID = {"dense": {"ordering": ["rising", "falling"], "depth": [1, 2], "narrowest": WIDTHS, "widest": 64}}
+"""Twenty combinations; one block has the width 64 whatever else is chosen: eleven architectures."""
+DIGITS_RECORD = Path(__file__).parents[1] / "recorded" / "digits.sqlite"
+
+
+def search(record, of, total, executor=None, notify=lambda _: None, sample=None):
+    executor = executor or Scripted()
+    record.begin_session("archsearch run made-up.yaml", executor.capacity, total)
+    outcome = Search(of, record, executor, notify, sample).run(total, None, threading.Event())
+    return outcome, executor
+
+
+def tried(executor):
+    return [(training.architecture, training.recipe) for training in executor.submitted]
+
+
+@pytest.fixture
+def record(tmp_path):
+    with recorded(tmp_path, space()) as record:
+        yield record
+
+
+@pytest.mark.parametrize("sampler", ["grid", "tpe", "random"])
+def test_a_small_space_is_tried_whole_before_it_is_exhausted(record, sampler):
+    of = space(families=GRID, training={"batch_size": [16, 32]}, search={"sampler": sampler})
+    outcome, executor = search(record, of, 60, Scripted(2))
+    assert outcome is Outcome.FINISHED
+    assert len(executor.submitted) == len(set(tried(executor))) == 2 * 11
+
+
+def test_a_grid_is_tried_in_an_order_of_its_seed_and_without_a_proposal_in_vain(tmp_path):
+    orders = []
+    for seed in (0, 0, 1):
+        of = space(families=GRID, training={}, search={"sampler": "grid", "seed": seed})
+        with recorded(tmp_path / str(len(orders)), of) as record:
+            _, executor = search(record, of, 60)
+            assert len(record.proposals("dense")) == 11
+        orders.append([training.architecture for training in executor.submitted])
+    assert orders[0] == orders[1] != orders[2]
+    assert set(orders[0]) == set(orders[2])
+
+
+def test_a_grid_too_large_to_list_is_searched_too(record):
+    dense = {"depth": {"low": 1, "high": 60}, "narrowest": {"low": 8, "high": 900}, "widest": 1_000}
+    of = space(families={"dense": dense}, search={"sampler": "grid"}, training={"batch_size": [8, 16, 32]})
+    _, executor = search(record, of, 6)
+    assert len(set(tried(executor))) == 6
+
+
+def test_without_a_sampler_only_named_architectures_are_tried(record):
+    named = {"one": {"dense": [8]}, "two": {"dense": [16]}}
+    of = space(search={"sampler": "none"}, architectures=named)
+    outcome, executor = search(record, of, 10)
+    assert outcome is Outcome.FINISHED
+    assert [t.architecture.dense[0].width for t in executor.submitted] == [8, 16]
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "cma-es"])
+def test_what_has_too_many_parameters_is_never_trained_and_no_trial(record, sampler):
+    dense = {"depth": {"low": 1, "high": 6}, "narrowest": 8, "widest": {"low": 8, "high": 300}}
+    of = space(
+        families={"dense": dense},
+        search={"sampler": sampler},
+        training={"learning_rate": {"low": 1e-3, "high": 1e-2}},
+        constraints={"parameters": 10_000},
+    )
+    _, executor = search(record, of, 20)
+    assert len(executor.submitted) == 20
+    assert all(trial.parameters <= 10_000 for trial in record.trials()[0])
+    in_vain = [p for p in record.proposals("dense") if p.trial is None]
+    assert in_vain
+    assert {(p.state, p.value) for p in in_vain} == {("PRUNED", None)}
+
+
+def test_a_family_of_which_all_is_too_large_leaves_the_other_its_share(record):
+    l2 = {"low": 0.0, "high": 0.1}
+    wide = {"dense": {"depth": 1, "narrowest": 8, "widest": {"low": 200, "high": 900}, "l2": l2}}
+    cnn = {"cnn": {"blocks": [1, 2, 3], "filters": {"first": [4, 8, 16]}, "bridge": "global_average"}}
+    of = space(families=wide | cnn, constraints={"parameters": 7_000}, search={"sampler": "random"})
+    outcome, executor = search(record, of, 8)
+    assert outcome is Outcome.FINISHED
+    assert Counter(t.architecture.family for t in executor.submitted) == {"cnn": 4}
+    assert len(record.proposals("dense")) == 200
+
+
+@pytest.mark.parametrize("l2", [0.0, {"low": 0.0, "high": 0.1}])
+def test_an_exhausted_family_is_not_asked_again_by_a_larger_search(record, l2):
+    dense = {"dense": {"depth": 1, "narrowest": 8, "widest": {"low": 200, "high": 220}, "l2": l2}}
+    of = space(families=dense, constraints={"parameters": 7_000}, search={"sampler": "random"})
+    outcome, executor = search(record, of, 4)
+    assert (outcome, executor.submitted, len(record.proposals("dense"))) == (Outcome.ALL_FAILED, [], 200)
+    search(record, of, 8)
+    assert len(record.proposals("dense")) == 200
+
+
+def test_a_finite_space_finds_the_little_that_a_constraint_leaves(record):
+    dense = {"dense": {"depth": 1, "narrowest": 8, "widest": {"low": 8, "high": 1_000}}}
+    of = space(families=dense, training={}, search={"sampler": "random"}, constraints={"parameters": 610})
+    _, executor = search(record, of, 20)
+    assert [t.architecture.dense[0].width for t in executor.submitted] == [8]
+
+
+def test_a_named_architecture_above_the_constraint_is_refused_by_name():
+    of = space(
+        architectures={"small": {"dense": [8]}, "big": {"dense": [512]}}, constraints={"parameters": 5_000}
+    )
+    with pytest.raises(SpaceError) as error:
+        require_within(of, space_completer(of, DATA))
+    assert str(error.value) == "architectures.big: 38,410 parameters; constraints.parameters allows 5,000"
+
+
+def test_every_seed_is_trained_and_the_score_is_their_mean(record):
+    of = space(training={"seeds": 3}, search={"seed": 5, "pruner": "none"})
+    search(record, of, 4)
+    for trial in record.trials()[0]:
+        assert [run.seed for run in trial.runs] == [5, 6, 7]
+        scores = [min(epoch.val_loss for epoch in run.epochs) for run in trial.runs]
+        assert trial.score == pytest.approx(sum(scores) / 3)
+
+
+def test_only_the_first_seed_is_pruned_and_a_pruned_one_is_the_last(record):
+    search(record, space(training={"seeds": 2, "epochs": 20}), 40)
+    trials, _ = record.trials()
+    pruned = [t for t in trials if t.status is Status.PRUNED]
+    assert pruned
+    assert all([run.status for run in t.runs] == [Status.PRUNED] for t in pruned)
+    assert all([len(run.epochs) for run in t.runs] == [20, 20] for t in trials if t not in pruned)
+
+
+def test_a_seed_that_fails_is_the_trial_s_last(record):
+    played = itertools.count()
+    executor = Scripted(ending=lambda _: [Status.COMPLETED, Status.FAILED][next(played) % 2])
+    search(record, space(training={"seeds": 3}, search={"pruner": "none"}), 3, executor)
+    for trial in record.trials()[0]:
+        assert (trial.status, trial.score, len(trial.runs)) == (Status.FAILED, None, 2)
+
+
+@pytest.mark.parametrize("budget", ["trials", "epochs", "seconds"])
+def test_families_stay_equal_in_what_the_budget_counts(record, budget):
+    spent = Counter({"dense": 0.0, "cnn": 0.0})
+
+    def curves(training):
+        return curve(training)[: 2 if training.architecture.family == "dense" else 10]
+
+    def notify(event):
+        if isinstance(event, TrialEnded):
+            spent[event.trial.family] += 1 if budget == "trials" else len(event.trial.runs[0].epochs)
+            assert abs(spent["dense"] - spent["cnn"]) <= 10
+
+    search(record, space(search={"budget": budget, "pruner": "none"}), 24, Scripted(curves=curves), notify)
+    trials = Counter(trial.family for trial in record.trials()[0])
+    assert trials == ({"dense": 12, "cnn": 12} if budget == "trials" else {"dense": 20, "cnn": 4})
+
+
+def test_named_architectures_are_no_part_of_a_budget(record):
+    named = {"one": {"dense": [8]}, "two": {"dense": [16]}}
+    _, executor = search(record, space(architectures=named, search={"budget": "epochs"}), 6)
+    assert [t.architecture.family for t in executor.submitted] == ["dense", "dense", "dense", "cnn"] + [
+        t.architecture.family for t in executor.submitted[4:]
+    ]
+
+
+def test_candidates_may_come_from_elsewhere(record):
+    def sample(family, suggest):
+        if family == "cnn":
+            return space_sampler(of, DATA)(family, suggest)
+        units = suggest.integer("units", 1, 1_000, log=False)
+        architecture = HyperModelArchitecture("dense", "mine:Model", (("units", units),))
+        recipe = space_sampler(of, DATA)("cnn", suggest).recipe
+        return Candidate(architecture, recipe, units)
+
+    of = space(constraints={"parameters": 900}, search={"sampler": "random"})
+    search(record, of, 10, sample=sample)
+    trials = record.trials()[0]
+    mine = [t for t in trials if isinstance(t.architecture, HyperModelArchitecture)]
+    assert len(mine) == 5
+    assert all(t.parameters == t.params["units"] <= 900 for t in mine)
+
+
+def test_a_running_trial_is_given_further_parameters_and_the_same_ones_when_it_starts_again(record):
+    of, given = space(), []
+
+    def planner():
+        trials = record.trials()[0]
+        return Planner(of, record, trials, space_sampler(of, DATA), space_completer(of, DATA))
+
+    before = planner()
+    trial = before.next_trial(0, 4)
+    given.append(before.suggest_for(0).real("fit.rate", 0.0, 1.0, log=False))
+    after = planner()
+    given.append(after.suggest_for(0).real("fit.rate", 0.0, 1.0, log=False))
+    given.append(after.suggest_for(0).real("fit.rate", 0.0, 1.0, log=False))
+    assert len(set(given)) == 1
+    assert record.trials()[0][0].params == trial.params | {"fit.rate": given[0]}
+    assert after.tell(trial).params["fit.rate"] == given[0]
+    with pytest.raises(KeyError):
+        after.suggest_for(7)
+
+
+def test_an_ended_trial_has_all_parameters_it_was_given(record):
+    heard = []
+
+    def notify(event):
+        heard.append(event)
+        if isinstance(event, TrialStarted):
+            running._planner.suggest_for(event.trial.number).categorical("fit.kind", ("a", "b"))
+
+    record.begin_session("archsearch run made-up.yaml", 1, 3)
+    running = Search(space(), record, Scripted(), notify)
+    running.run(3, None, threading.Event())
+    ended = [event.trial for event in heard if isinstance(event, TrialEnded)]
+    assert [trial.params["fit.kind"] in "ab" for trial in ended] == [True] * 3
+    assert [trial.params for trial in ended] == [trial.params for trial in record.trials()[0]]
+
+
+def test_a_record_of_version_0_1_is_read_and_gone_on_with(tmp_path):
+    path = tmp_path / "record.sqlite"
+    shutil.copy(DIGITS_RECORD, path)
+    with Record.open(path) as record:
+        trials, _ = record.trials()
+        assert {trial.recipe.schedule for trial in trials} == {"constant"}
+        assert {trial.recipe.precision for trial in trials} == {"float32"}
+        assert all(trial.architecture.parameters((8, 8, 1), 10) == trial.parameters for trial in trials)
+        assert record.snapshot().data.warnings == ()
+        before = [trial.architecture for trial in trials]
+        of = SearchSpace.from_mapping(record.header().space)
+        search(record, of, len(trials) + 2)
+        after = [trial.architecture for trial in record.trials()[0]]
+    assert (after[: len(before)], len(after)) == (before, len(before) + 2)
