@@ -176,6 +176,13 @@ class ForData(keras_tuner.HyperModel):
         return compiled(keras.Model(inputs, outputs))
 
 
+class Declares(Stack):
+    """It narrows what its build declares."""
+
+    def declare_hyperparameters(self, hp):
+        hp.Fixed("activation", "tanh")
+
+
 class Frozen(keras_tuner.HyperModel):
     """One HyperModel in another: the inner one is not tunable, so its values are its defaults."""
 

@@ -16,6 +16,9 @@ ROOMS = (
     "cli", "__main__", "__init__",
 )  # fmt: skip
 
+# Inside a function: SearchSpace.to_hypermodel(family) has to know the shape of the space's data.
+LOOKS_FORWARD = {("space/hypermodel.py", "archsearch.data.shapes")}
+
 # Libraries that are slow to import, or that only one room should know.
 HEAVY = {
     "keras": {"models", "data", "training"},
@@ -61,7 +64,8 @@ def test_a_room_imports_only_from_rooms_before_it(path: Path) -> None:
     for name in imports(path):
         parts = name.split(".")
         if parts[0] == "archsearch" and len(parts) > 1 and parts[1] in ROOMS:
-            assert ROOMS.index(parts[1]) <= here, f"{path} imports {name}"
+            looks_forward = (str(path.relative_to(PACKAGE)), name) in LOOKS_FORWARD
+            assert looks_forward or ROOMS.index(parts[1]) <= here, f"{path} imports {name}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -11,6 +11,7 @@ from archsearch.commands.spaces import placed
 from archsearch.commands.tables import console, print_table
 from archsearch.data.audit import Audit, audit, require_clean
 from archsearch.data.dataset import Dataset
+from archsearch.data.findings import Kind
 from archsearch.data.sources import load
 from archsearch.records import DataSummary
 from archsearch.report.words import count, listing
@@ -61,7 +62,9 @@ def audited(space: SearchSpace) -> tuple[Dataset, tuple[str, ...]]:
         dataset = load(space.data, space.folder)
         found = audit(dataset, allow_leaks=space.data.allow_leaks)
         require_clean(found)
-    return dataset, found.warnings
+    # What could not be read is said by the data's summary already.
+    findings = (one for one in found.findings if not one.is_error and one.kind is not Kind.UNREADABLE)
+    return dataset, tuple(finding.sentence for finding in findings)
 
 
 def warn(data: DataSummary) -> None:

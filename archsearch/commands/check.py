@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from archsearch.commands.tables import console, print_table
 from archsearch.data.shapes import DataShape, data_shape
 from archsearch.space import SearchSpace, sample_space
 from archsearch.space.parameters import Range, Words
-from archsearch.space.size import SAMPLES, Extreme, SpaceSize, space_size
+from archsearch.space.schema import HyperModelFamily
+from archsearch.space.size import SAMPLES, Extreme, space_size
 
 SHOWN = 3
 
@@ -32,63 +34,104 @@ def show_space(space: SearchSpace, origin: str, store: Path) -> None:
         Where earlier searches of it are looked for.
     """
     shape = data_shape(space.data, space.folder)
+    outputs = outputs_for(len(shape.classes))
+    samples = dict.fromkeys(sample_space(space, shape.input_shape, SAMPLES, space.search.seed))
+    # Everything first: a HyperModel that can't be built makes no valid space.
+    lines = [
+        Line(
+            "data",
+            f"{space.data.origin}: {'×'.join(map(str, shape.input_shape))}, {len(shape.classes)} classes",
+        ),
+        *_families(space, shape),
+        *_rest(space),
+        *_sizes(space, shape, len(samples)),
+        *_draft(space, store),
+    ]
     out = console()
     out.print(
         f"{origin}: a valid search space, {space.name!r}, search id {space.name}-{space.fingerprint}",
         soft_wrap=True,
     )
     out.print()
-    lines = [("data", _data(space, shape)), *_spanned(space)]
-    lines += _sizes(space, space_size(space, shape.input_shape, len(shape.classes)), shape)
-    if draft := _draft(space, store):
-        lines.append(("time", draft))
-    for name, text in lines:
-        line = f"{name:<13} {text}"
-        # Architectures stay in one piece, to be copied.
-        folded = (
-            [line] if _is_architecture(name) else textwrap.wrap(line, out.width, subsequent_indent=" " * 14)
-        )
-        out.print("\n".join(folded), soft_wrap=True)
-    out.print()
-    rows = [
-        [name, one.notation, f"{one.parameters(shape.input_shape, outputs_for(len(shape.classes))):,}"]
-        for name, one in _architectures(space, shape.input_shape)
-    ]
+    for line in lines:
+        out.print(line.folded(out.width), soft_wrap=True)
+    named = [(name, a) for name, a in space.named_architectures.items() if isinstance(a, Architecture)]
+    shown = named or [("sample", architecture) for architecture in list(samples)[:SHOWN]]
+    rows = [[name, one.notation, f"{one.parameters(shape.input_shape, outputs):,}"] for name, one in shown]
     if rows:
+        out.print()
         print_table(("name", "architecture", ">parameters"), rows, long="architecture")
 
 
-def _data(space: SearchSpace, shape: DataShape) -> str:
-    size = "×".join(map(str, shape.input_shape))
-    return f"{space.data.origin}: {size}, {len(shape.classes)} classes"
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of what is printed.
+
+    Attributes
+    ----------
+    name, text : str
+    is_whole : bool
+        Whether it ends in an architecture, which stays in one piece to be copied.
+    """
+
+    name: str
+    text: str
+    is_whole: bool = False
+
+    def folded(self, width: int) -> str:
+        """The line in a terminal of that width."""
+        line = f"{self.name:<13} {self.text}"
+        return line if self.is_whole else "\n".join(textwrap.wrap(line, width, subsequent_indent=" " * 14))
 
 
-def _spanned(space: SearchSpace) -> Iterator[tuple[str, str]]:
-    """The words, part by part: those that the space says, that are searched, or that everybody asks for."""
+def _families(space: SearchSpace, shape: DataShape) -> Iterator[Line]:
+    """The words that a family says or searches; of users' HyperModels what they declare."""
+    families = space.families.named
+    for name, family in families.items():
+        if not isinstance(family, HyperModelFamily):
+            yield Line(name, "; ".join(_words(family)))
+    if any(isinstance(family, HyperModelFamily) for family in families.values()):
+        yield from _hypermodels(space, shape)
+
+
+def _hypermodels(space: SearchSpace, shape: DataShape) -> Iterator[Line]:
+    from archsearch.execution.hypermodels import hypermodel_reports  # which numpy comes with
+
+    for report in hypermodel_reports(space, shape):
+        declared = (
+            f"{one.name} {one.choices}" + (f" (where {one.condition})" if one.condition else "")
+            for one in report.hyperparameters
+        )
+        yield Line(report.family, f"{report.hypermodel}: {'; '.join(declared) or 'no hyperparameters'}")
+        size = _number_of(report.parameters, "parameter")
+        yield Line("", f"by default {size}: {report.default.notation}", is_whole=True)
+
+
+def _rest(space: SearchSpace) -> Iterator[Line]:
     search = space.search.model_copy(update={"trials": space.trials})
-    rest = (("training", space.training), ("search", search), ("execution", space.execution))
-    for name, words in (*space.families.named.items(), *rest):
-        yield name, "; ".join(_words(words))
+    for name, words in (("training", space.training), ("search", search), ("execution", space.execution)):
+        yield Line(name, "; ".join(_words(words)))
     if space.constraints.parameters is not None:
-        yield "constraints", f"parameters at most {space.constraints.parameters:,}"
+        yield Line("constraints", f"parameters at most {space.constraints.parameters:,}")
 
 
-def _sizes(space: SearchSpace, size: SpaceSize, shape: DataShape) -> Iterator[tuple[str, str]]:
+def _sizes(space: SearchSpace, shape: DataShape, different: int) -> Iterator[Line]:
+    size = space_size(space, shape.input_shape, len(shape.classes))
     named = f", {len(space.architectures)} of them named" if space.architectures else ""
     left_out = "; what HyperModels make is not counted" if size.is_partial else ""
     recipes = _counted(size.recipes.text, "recipe")
-    yield "size", f"{_counted(size.architectures.text, 'architecture')}{named}, {recipes}{left_out}"
+    yield Line("size", f"{_counted(size.architectures.text, 'architecture')}{named}, {recipes}{left_out}")
     for name, extreme in (("smallest", size.smallest), ("largest", size.largest)):
         if extreme:
-            yield name, f"{_number_of(extreme.amount, 'parameter')}: {extreme.architecture.notation}"
+            parameters = _number_of(extreme.amount, "parameter")
+            yield Line(name, f"{parameters}: {extreme.architecture.notation}", is_whole=True)
     for name, extreme in (("least memory", size.least_memory), ("most memory", size.most_memory)):
         if extreme:
-            yield name, f"{_memory(extreme)}: {extreme.architecture.notation}"
+            yield Line(name, f"{_memory(extreme)}: {extreme.architecture.notation}", is_whole=True)
     if size.samples:
-        different = len(set(sample_space(space, shape.input_shape, size.samples, space.search.seed)))
         limit = space.constraints.parameters
         broken = "" if limit is None else f"; {size.too_large} of them are too large for the constraints"
-        yield "samples", f"{size.samples} drawn at random, {different} different{broken}"
+        yield Line("samples", f"{size.samples} drawn at random, {different} different{broken}")
 
 
 def _counted(text: str, noun: str) -> str:
@@ -104,26 +147,15 @@ def _memory(extreme: Extreme) -> str:
     return f"about {kibibytes:,.0f} KiB" if kibibytes < 10_000 else f"about {kibibytes / 2**10:,.0f} MiB"
 
 
-def _is_architecture(name: str) -> bool:
-    return name in ("smallest", "largest", "least memory", "most memory")
-
-
-def _architectures(space: SearchSpace, input_shape: tuple[int, ...]) -> list[tuple[str, Architecture]]:
-    """All that are named, or else three different samples."""
-    named = [(name, a) for name, a in space.named_architectures.items() if isinstance(a, Architecture)]
-    samples = dict.fromkeys(sample_space(space, input_shape, SAMPLES, space.search.seed))
-    return named or [("sample", a) for a in list(samples)[:SHOWN]]
-
-
-def _draft(space: SearchSpace, store: Path) -> str:
-    """How long a search takes, from the newest search of this space in the store; empty if there is none."""
+def _draft(space: SearchSpace, store: Path) -> Iterator[Line]:
+    """How long a search takes, from the newest search of this space in the store."""
     # Looked for by name first: reading a record takes libraries that a check can do without.
     pattern = f"{space.name}-{space.fingerprint}*/record.sqlite"
-    if not any((store / "searches").glob(pattern)):
-        return ""
-    from archsearch.commands.drafts import draft
+    if any((store / "searches").glob(pattern)):
+        from archsearch.commands.drafts import draft
 
-    return draft(space, store)
+        if sentence := draft(space, store):
+            yield Line("time", sentence)
 
 
 def _words(words: Words, prefix: str = "") -> Iterator[str]:

@@ -147,7 +147,8 @@ class _Live:
             case TrialEnded(trial):
                 self._bars.remove_task(self._trainings.pop(trial.number))
                 self._tally.add(trial)
-                self._console.print(f"trial {trial.number:>3}  {_ending(trial)}  {trial.label}", markup=False)
+                line = f"trial {trial.number:>3}  {_ending(trial)}  {trial.label}"
+                self._console.print(line, markup=False, soft_wrap=True)  # in one piece, to be copied
         self._bars.update(
             self._search,
             total=self._tally.total,

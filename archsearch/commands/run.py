@@ -15,10 +15,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
+from archsearch.commands.audit import audited, warn
 from archsearch.commands.result import NOTHING_TO_DO, Judged, SearchResult, judge
 from archsearch.data.references import class_frequencies, linear_model, summarise
 from archsearch.data.shapes import data_shape
-from archsearch.data.sources import load
 from archsearch.errors import ArchsearchError, Refused, StoreError, TrackingError
 from archsearch.execution import WorkerPool, require_backend
 from archsearch.execution.hypermodels import arguments_of, builder_for
@@ -128,6 +128,7 @@ def run_search(space: SearchSpace, options: Options, notify: Notify) -> SearchRe
         require_within(space, complete)
         if not nothing_left:
             require_builds(space, builder, complete)
+        header = None if place.record.is_file() else _header(place, space)
         lock = place.lock()
         stack.callback(lock.release)
         if nothing_left:
@@ -139,7 +140,7 @@ def run_search(space: SearchSpace, options: Options, notify: Notify) -> SearchRe
             space.data, space.folder, space.execution.workers, place.models, place.logs, arguments_of(space)
         )
         stack.callback(pool.close)
-        record = stack.enter_context(_record(place, space))
+        record = stack.enter_context(_record(place, space, header))
         work = _Work(place, record, tracking, options, space.search.hours)
         record.begin_session(options.command, pool.capacity, total)
         deadline = _deadline(options.hours, work.seconds_left)
@@ -332,28 +333,34 @@ def _bring_into_line(work: _Work, mirror: MirrorThread | None, result: SearchRes
 
 
 @contextmanager
-def _record(place: Place, space: SearchSpace) -> Iterator[Record]:
+def _record(place: Place, space: SearchSpace, header: Header | None) -> Iterator[Record]:
     """The search's record, made if there is none yet."""
     if place.record.is_file():
         record = Record.open(place.record)
     else:
-        dataset = load(space.data, space.folder)
-        header = Header(
-            id=place.id,
-            uid=uuid.uuid4().hex,
-            name=space.name,
-            fingerprint=space.fingerprint,
-            created_at=time.time(),
-            space=space.model_dump(mode="json", exclude_none=True),
-            identity=space.identity,
-            space_text=space.text,
-            versions=_versions(),
-            data=summarise(dataset, space.data.source),
-            references=(class_frequencies(dataset), linear_model(dataset)),
-        )
-        record = Record.create(place.record, header)
+        record = Record.create(place.record, header or _header(place, space))
     with record:
         yield record
+
+
+def _header(place: Place, space: SearchSpace) -> Header:
+    """What the record of a new search begins with; the data are audited, and not kept."""
+    dataset, warnings = audited(space)
+    data = summarise(dataset, space.data.origin, warnings)
+    warn(data)
+    return Header(
+        id=place.id,
+        uid=uuid.uuid4().hex,
+        name=space.name,
+        fingerprint=space.fingerprint,
+        created_at=time.time(),
+        space=space.model_dump(mode="json", exclude_none=True),
+        identity=space.identity,
+        space_text=space.text,
+        versions=_versions(),
+        data=data,
+        references=(class_frequencies(dataset), linear_model(dataset)),
+    )
 
 
 def _versions() -> dict[str, str]:

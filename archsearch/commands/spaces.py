@@ -81,7 +81,7 @@ def _parsed(space: SearchSpace | Mapping[str, Any] | str | PathLike[str]) -> Sea
 
 
 def _suggestion(name: str, bundled: list[str]) -> str:
-    nearest = difflib.get_close_matches(name, bundled, n=1)
+    nearest = difflib.get_close_matches(name, bundled, n=1, cutoff=0.75)
     return f"; did you mean {nearest[0]}?" if nearest else f"; bundled are: {', '.join(bundled)}"
 
 

@@ -59,13 +59,13 @@ def _lines(columns: Sequence[str], rows: Sequence[Sequence[str]], gap: str = "  
     headings = [column.removeprefix(">") for column in columns]
     widths = [max(map(cell_len, cells)) for cells in zip(headings, *rows, strict=True)]
     for cells in (headings, *rows):
-        padded = (
-            " " * (width - cell_len(cell)) + cell
-            if column[0] == ">"
-            else cell + " " * (width - cell_len(cell))
-            for column, cell, width in zip(columns, cells, widths, strict=True)
-        )
-        yield "  ".join(padded)
+        padded = zip(columns, cells, widths, strict=True)
+        yield gap.join(_padded(cell, width, to_the_right=column[0] == ">") for column, cell, width in padded)
+
+
+def _padded(cell: str, width: int, *, to_the_right: bool) -> str:
+    blank = " " * (width - cell_len(cell))
+    return blank + cell if to_the_right else cell + blank
 
 
 def _without(cells: Sequence[str], n: int) -> list[str]:

@@ -72,10 +72,10 @@ def class_frequencies(dataset: Dataset) -> Reference:
 def linear_model(dataset: Dataset) -> Reference:
     """Logistic regression on the samples as they are, scikit-learn's default L2 penalty.
 
-    Images of more than 1,024 numbers are shrunk by area averaging to at most as many (32×32 grey pixels, 18×18
-    in color); of more than 20,000 training samples 20,000 are drawn. The fit ends when it has converged, or
-    after 1,000 steps; with many samples, inputs and classes earlier, but not before 50 steps: on 12,000 images
-    of Fashion-MNIST the validation loss was .441 after 50 and .444 after 100.
+    Images of more than 1,024 numbers are shrunk by area averaging to at most as many (32×32 grey pixels,
+    18×18 in color); of more than 20,000 training samples 20,000 are drawn. The fit ends when it has
+    converged, or after 1,000 steps; with many samples, inputs and classes earlier, but not before 50 steps:
+    on 12,000 images of Fashion-MNIST the validation loss was .441 after 50 and .444 after 100.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression

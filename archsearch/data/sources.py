@@ -115,8 +115,8 @@ def _split(data: Data, loaded: Loaded) -> Split:
         return split(loaded.labels, data.validation, test, data.split_seed, loaded.given, loaded.groups)
     except TooFewGroups as error:
         raise DataError(
-            f"data: {data.origin} can't be split as asked: the class {loaded.classes[error.label]} has too few "
-            f"groups ({error.groups}) for every part to get one"
+            f"data: {data.origin} can't be split as asked: the class {loaded.classes[error.label]} has "
+            f"too few groups ({error.groups}) for every part to get one"
         ) from None
     except ValueError as error:
         raise DataError(

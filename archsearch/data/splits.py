@@ -88,34 +88,42 @@ def split(
         train, val = rest, given["val"]
     else:
         train, val = _part(rest, labels, validation * len(everything), seed, groups)
+    # Parts of given splits need no scikit-learn, whose import takes longer than reading decoded images.
+    by_hand = bool(given)
     return Split(
-        train, val, held_out, _measured(train, labels, len(val), seed), _val_half(val, labels, seed, groups)
+        train=train,
+        val=val,
+        test=held_out,
+        train_eval=_measured(train, labels, len(val), seed, by_hand),
+        val_half=_val_half(val, labels, seed, groups, by_hand),
     )
 
 
-def _measured(train: Indices, labels: Indices, size: int, seed: int) -> Indices:
+def _measured(train: Indices, labels: Indices, size: int, seed: int, by_hand: bool) -> Indices:
     # A stratified part must leave a sample of each class out: of a training part hardly larger, all is taken.
     classes, counts = np.unique(labels[train], return_counts=True)
     if len(train) - size < len(classes):
         return train
-    if size >= len(classes) and counts.min() >= 2:
+    if not by_hand and size >= len(classes) and counts.min() >= 2:
         return _stratified(train, labels, size, seed)[1]
-    # Too few for scikit-learn: the same share of each class, one sample at least.
+    # The same share of each class, one sample at least; scikit-learn refuses where there are very few.
     mixed = np.random.default_rng(seed).permutation(train)
     shares = np.maximum(1, np.round(size * counts / len(train)).astype(np.int64))
     taken = [mixed[labels[mixed] == one][:share] for one, share in zip(classes, shares, strict=True)]
     return np.sort(np.concatenate(taken))
 
 
-def _val_half(val: Indices, labels: Indices, seed: int, groups: Groups | None) -> NDArray[np.bool_]:
+def _val_half(
+    val: Indices, labels: Indices, seed: int, groups: Groups | None, by_hand: bool
+) -> NDArray[np.bool_]:
     """Mark one half of `val`: by groups if those give halves alike, else by samples."""
     half = np.zeros(len(val), np.bool_)
     whole = groups is not None and _grouped_half(val, labels, seed, groups)
     if whole is not False and whole is not None:
         half[np.searchsorted(val, whole)] = True
-    elif np.unique(labels[val], return_counts=True)[1].min() >= 2:
+    elif not by_hand and np.unique(labels[val], return_counts=True)[1].min() >= 2:
         half[_stratified(np.arange(len(val)), labels[val], len(val) / 2, seed)[1]] = True
-    else:  # a class of one sample: every other sample, class after class
+    else:  # every other sample, class after class
         mixed = np.random.default_rng(seed).permutation(len(val))
         half[mixed[np.argsort(labels[val][mixed], kind="stable")][::2]] = True
     return half

@@ -10,7 +10,7 @@ import numpy as np
 from archsearch.architecture import Scalar
 from archsearch.models.hyper_fit import Rehearsed, has_own_fit, rehearse_fit
 from archsearch.models.hyper_outputs import labels_for, require_usable
-from archsearch.models.hypermodels import AskedHyperParameters
+from archsearch.models.hypermodels import AskedHyperParameters, built_model
 from archsearch.suggest import Suggest
 
 # Keras' loss where a HyperModel leaves the compiling to others.
@@ -72,7 +72,7 @@ def try_build(
     """
     keras.backend.clear_session()
     hp = AskedHyperParameters(known, suggest)
-    model = hypermodel.build(hp)
+    model = built_model(hypermodel, hp)
     require_usable(model, input_shape, classes)
     optimizer = _optimizer(model) if model.compiled else None
     fit = None

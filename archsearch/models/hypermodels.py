@@ -152,6 +152,12 @@ class _FromFunction(keras_tuner.HyperModel):  # type: ignore[misc]
         return self.function(hp)
 
 
+def built_model(hypermodel: Any, hp: AskedHyperParameters) -> Any:
+    """What `hypermodel` builds, its hyperparameters declared as a tuner of KerasTuner would have them."""
+    hypermodel.declare_hyperparameters(hp)
+    return hypermodel.build(hp)
+
+
 def _made(
     named: Any,
     reference: str,

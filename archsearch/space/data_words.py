@@ -139,7 +139,7 @@ class Data(Words):
         default=False, description="Search although splits share samples or groups; the report says so."
     )
 
-    @field_validator("groups", mode="before")
+    @field_validator("groups", mode="before", json_schema_input_type=Groups | Text | None)
     @classmethod
     def _short_groups(cls, value: Any, info: ValidationInfo) -> Any:
         if not isinstance(value, str):

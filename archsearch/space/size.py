@@ -137,7 +137,11 @@ def _best(architectures: Iterable[Architecture], cost: Cost) -> Extreme | None:
     least = min(costs.values())
     # Of equal ones always the same, whatever the order of the set.
     equal = (architecture for architecture, each in costs.items() if each == least)
-    return Extreme(min(equal, key=lambda architecture: architecture.notation), abs(least))
+    return Extreme(min(equal, key=_plainness), abs(least))
+
+
+def _plainness(architecture: Architecture) -> tuple[int, str]:
+    return len(architecture.notation), architecture.notation
 
 
 def training_memory(

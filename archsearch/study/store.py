@@ -15,12 +15,14 @@
 
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import filelock
 
-from archsearch.errors import SearchConflict, SearchLocked, SearchNotFound, StoreError
+from archsearch.errors import SearchConflict, SearchLocked, SearchNotFound, SpaceError, StoreError
 from archsearch.records import SearchSnapshot
 from archsearch.resources import bundled
 from archsearch.space import SearchSpace, changed_words
@@ -185,7 +187,7 @@ class Store:
             names = [fresh, *(f"{fresh}-{n}" for n in range(2, len(same_name) + 3))]
             return next(place for place in map(self._place, names) if not place.folder.exists())
         for place, header in same_name:
-            if header.fingerprint == space.fingerprint:
+            if _recorded(header)[0] == space.fingerprint:
                 return place
         if same_name:
             raise SearchConflict(_conflict(space, *same_name[0]))
@@ -206,8 +208,17 @@ class Store:
         return Place(self.path / "searches" / id_)
 
 
+def _recorded(header: Header) -> tuple[str, Mapping[str, Any]]:
+    """Fingerprint and identity of a recorded space as this version takes it, whichever version recorded it."""
+    try:
+        space = SearchSpace.from_mapping(header.space)
+    except SpaceError:  # a word of another version
+        return header.fingerprint, header.identity
+    return space.fingerprint, space.identity
+
+
 def _conflict(space: SearchSpace, place: Place, header: Header) -> str:
-    changes = changed_words(header.identity, space.identity)
+    changes = changed_words(_recorded(header)[1], space.identity)
     return (
         f"the name {space.name!r} belongs to search {place.id}, which differs in\n"
         + "\n".join(f"  {change}" for change in changes)

@@ -14,7 +14,7 @@ from archsearch.data.dataset import Dataset
 from archsearch.models import compile_model
 from archsearch.models.hyper_fit import has_own_fit, rehearse_fit
 from archsearch.models.hyper_outputs import labels_for, probabilities_model
-from archsearch.models.hypermodels import AskedHyperParameters, load_hypermodel
+from archsearch.models.hypermodels import AskedHyperParameters, built_model, load_hypermodel
 from archsearch.records import Recipe
 
 
@@ -59,7 +59,7 @@ def prepared_hypermodel(
         keras.backend.clear_session()
         keras.utils.set_random_seed(seed)
         hp = AskedHyperParameters(dict(architecture.values), suggest=None)
-        model = hypermodel.build(hp)
+        model = built_model(hypermodel, hp)
         probabilities = probabilities_model(model, shape.input_shape)
         if not model.compiled:
             steps = math.ceil(len(dataset.split.train) / recipe.batch_size)

@@ -98,6 +98,36 @@ def test_once_a_space_has_been_searched_the_time_of_a_search_is_drafted(searched
     assert not re.search("^time ", elsewhere.stdout, re.MULTILINE)
 
 
+HYPERMODEL = """\
+import keras_tuner
+import keras
+
+class Mlp(keras_tuner.HyperModel):
+    def build(self, hp):
+        layers = [keras.layers.Flatten(), keras.layers.Dense(hp.Choice("units", [8, 16]), "relu")]
+        model = keras.Sequential([keras.Input((8, 8, 1)), *layers, keras.layers.Dense(10, "softmax")])
+        model.compile("adam", "sparse_categorical_crossentropy")
+        return model
+"""
+
+
+@pytest.mark.slow
+def test_what_a_hypermodel_declares_is_shown_and_one_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    Path("mine.py").write_text(HYPERMODEL)
+    space = "data: digits\nfamilies: {own: {hypermodel: 'mine:NAME'}}\n"
+    Path("space.yaml").write_text(space.replace("NAME", "Mlp"))
+    done = run("check", "space.yaml", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert value(done.stdout, "own") == "mine:Mlp: units 8, 16"
+    assert "by default 610 parameters: own units=8" in done.stdout
+    Path("space.yaml").write_text(space.replace("NAME", "Mpl"))
+    refused = run("check", "space.yaml", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("space.yaml:2:12: families.own: ")
+    assert "Traceback" not in refused.stderr
+    assert refused.stdout == ""
+
+
 def test_check_is_quick() -> None:
     best = min(_seconds() for _ in range(3))
     assert best < 2  # 0.6 s on a quiet machine; the tests share theirs
@@ -221,6 +251,8 @@ def test_a_pattern_of_groups_that_matches_nothing_is_refused() -> None:
         ({"x": np.zeros((9, 2, 2)), "y": np.array([{"a": 1}] * 9, dtype=object)}, "pickle"),
         ({"x": np.zeros((9, 2, 2)), "y": np.zeros(9, dtype=int)}, "class"),
         ({"x": np.zeros((9, 2, 2)), "y": np.arange(8)}, "9"),
+        ({"x": np.zeros((9, 2, 2)), "y": np.arange(9) % 2 - 1}, "the label -1 is out of range"),
+        ({"x": np.zeros((9, 2, 2)), "y": np.arange(9) % 2 * 7}, "out of range"),
         ({"z": np.zeros(3)}, "x"),
     ],
 )

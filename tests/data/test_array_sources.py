@@ -77,7 +77,7 @@ def test_given_splits_are_found_by_their_usual_keys(tmp_path, names):
 def test_a_missing_test_set_is_split_off_if_the_space_says_so(tmp_path):
     arrays = {key: array for key, array in given().items() if not key.endswith("test")}
     data = archive(tmp_path, **arrays)
-    with pytest.raises(DataError, match="gives train and val, but no test set; write test: 0.2"):
+    with pytest.raises(DataError, match=r"gives train and val, but no test set; write test: 0\.2"):
         load(data)
     assert [len(part) for part in load(Data(npz=data.npz, test=0.2)).split[:3]] == [24, 15, 6]
     assert [len(part) for part in load(Data(npz=data.npz, test="none")).split[:3]] == [30, 15, 0]

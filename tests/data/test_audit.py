@@ -308,8 +308,14 @@ def test_the_page_of_the_audit_names_every_kind_and_threshold():
     assert all(f"| `{kind}` |" in page for kind in Kind)
     (side, least), (smallest, least_of_small) = LEAST_CORRELATION
     for words in (
-        f"**{MOST_BITS} bits**", f"**{least}**", f"**{least_of_small}**", f"than\n   {side} pixels a side",
-        f"Below {smallest} pixels a side", f"**{LEAST_VALIDATION} validation samples**", f"**{IMBALANCE:.0f} : 1**",
-        f"**{100 * SHIFT:.0f} percentage points**", f"**{SHIFT_ERRORS:.0f} standard errors**",
-    ):  # fmt: skip
+        f"**{MOST_BITS} bits**",
+        f"**{least}**",
+        f"**{least_of_small}**",
+        f"than\n   {side} pixels a side",
+        f"Below {smallest} pixels a side",
+        f"**{LEAST_VALIDATION} validation samples**",
+        f"**{IMBALANCE:.0f} : 1**",
+        f"**{100 * SHIFT:.0f} percentage points**",
+        f"**{SHIFT_ERRORS:.0f} standard errors**",
+    ):
         assert words in page, words

@@ -15,7 +15,6 @@ from archsearch.data.splits import split
 from archsearch.errors import DataError
 from archsearch.space.schema import Data
 
-
 FIT = LogisticRegression.fit
 
 
@@ -98,7 +97,8 @@ def test_a_summary_says_what_loading_noted_what_was_unreadable_and_what_the_audi
     )  # fmt: skip
     many = replace(digits, unreadable=tuple(f"{letter}.png: broken" for letter in "abcde"))
     assert summarise(many, "x").warnings == (
-        "5 files could not be read and were left out: a.png: broken; b.png: broken; c.png: broken; and 2 more",
+        "5 files could not be read and were left out: a.png: broken; b.png: broken; c.png: broken; "
+        "and 2 more",
     )
 
 

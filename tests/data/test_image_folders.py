@@ -219,7 +219,7 @@ def two_vals(root):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda root: None, "d: No such file or directory"),
+        (lambda _: None, "d: No such file or directory"),
         (lambda root: root.mkdir(), "it holds 0 files and no folders; write train/, val/ and test/"),
         (loose_images, "it holds 1 files and no folders; write train/"),
         (images_in_train, "train holds 1 files and no folders"),
@@ -261,7 +261,7 @@ def test_images_of_one_patient_are_never_on_two_sides(tmp_path):
     assert dataset.groups is not None
     assert dataset.groups[0] == "person100"
     sides = [set(dataset.groups[part]) for part in dataset.split[:3]]
-    assert not (sides[0] & sides[1] or sides[0] & sides[2] or sides[1] & sides[2])
+    assert sum(map(len, sides)) == len(set().union(*sides))
 
 
 def test_a_pattern_without_brackets_is_the_group(tmp_path):

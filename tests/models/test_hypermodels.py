@@ -1,6 +1,8 @@
 """Users' HyperModels: what they may be, and how their hyperparameters are asked for."""
 
+import importlib
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +194,10 @@ def test_what_is_declared_on_a_copy_takes_its_default() -> None:
     assert values_of(user.Frozen(), suggest=Noted(1.0)) == {"outer": 2}
 
 
+def test_what_is_declared_before_the_build_holds_in_it() -> None:
+    assert values_of(user.Declares(), suggest=Noted(0.0))["activation"] == "tanh"
+
+
 @pytest.mark.parametrize("name", ["Stack", "function"])
 def test_a_class_and_a_function_are_hypermodels(name: str) -> None:
     hypermodel = load_hypermodel(f"hypermodels_of_a_user:{name}", {}, HERE, user.SHAPE, user.CLASSES)
@@ -324,3 +330,10 @@ def test_kerastuners_own_networks_build_for_small_images(name: str) -> None:
     build = try_build(hypermodel, {}, Noted(0.0), shape, classes, OFFERED)
     assert build.parameters > 100_000
     assert "learning_rate" in dict(build.hp.active)
+
+
+def test_without_kerastuner_the_command_that_installs_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "keras_tuner", None)
+    monkeypatch.delitem(sys.modules, "archsearch.models.hyper_tuner")
+    with pytest.raises(Refused, match=r"pip install '\.\[keras-tuner\]'"):
+        importlib.import_module("archsearch.models.hyper_tuner")

@@ -30,8 +30,8 @@ def test_a_named_data_set_is_short_for_its_source(name):
 
 EVERY_WORD = {
     "image_folder": "d", "image_size": [20, 30], "color": "rgb",
-    "groups": {"pattern": r"p(\d+)", "across": ["train", "val"]}, "class_weights": {"a": 2.0}, "validation": 0.1,
-    "test": "none", "split_seed": 3, "allow_leaks": True,
+    "groups": {"pattern": r"p(\d+)", "across": ["train", "val"]}, "class_weights": {"a": 2.0},
+    "validation": 0.1, "test": "none", "split_seed": 3, "allow_leaks": True,
 }  # fmt: skip
 
 
@@ -82,24 +82,56 @@ def test_class_names_that_look_like_numbers_are_names():
         ({}, "data: give one source (source, image_folder, npz, csv, parquet or python), not none"),
         ({"npz": "a", "csv": "b", "label": "c"}, "data: give one source"),
         ({"csv": "b"}, "data: csv needs label: the column that holds the class"),
-        ({"csv": "b", "label": "y", "image_size": [2, 2]}, "data.image_size: image_size belongs to image_folder, not to csv"),
+        (
+            {"csv": "b", "label": "y", "image_size": [2, 2]},
+            "data.image_size: image_size belongs to image_folder, not to csv",
+        ),
         ({"source": "digits", "color": "rgb"}, "data.color: color belongs to image_folder, not to source"),
-        ({"npz": "a", "groups": "b"}, "data.groups: groups belongs to image_folder, csv or parquet, not to npz"),
-        ({"image_folder": "a", "label": "b"}, "data.label: label belongs to csv or parquet, not to image_folder"),
-        ({"image_folder": "a", "drop": ["b"]}, "data.drop: drop belongs to csv or parquet, not to image_folder"),
-        ({"image_folder": "a", "groups": "(b"}, "data.groups: not a regular expression: missing ), unterminated subpattern at position 0 of '(b'"),
-        ({"image_folder": "a", "groups": {"pattern": "[b"}}, "data.groups.pattern: not a regular expression: "),
+        (
+            {"npz": "a", "groups": "b"},
+            "data.groups: groups belongs to image_folder, csv or parquet, not to npz",
+        ),
+        (
+            {"image_folder": "a", "label": "b"},
+            "data.label: label belongs to csv or parquet, not to image_folder",
+        ),
+        (
+            {"image_folder": "a", "drop": ["b"]},
+            "data.drop: drop belongs to csv or parquet, not to image_folder",
+        ),
+        (
+            {"image_folder": "a", "groups": "(b"},
+            "data.groups: not a regular expression: missing ), unterminated subpattern at position 0 "
+            "of '(b'",
+        ),
+        (
+            {"image_folder": "a", "groups": {"pattern": "[b"}},
+            "data.groups.pattern: not a regular expression: ",
+        ),
         ({"image_folder": "a", "groups": {"column": "b"}}, "data: groups: column belongs to csv or parquet"),
-        ({"csv": "a", "label": "b", "groups": {"pattern": "b"}}, "data: groups: pattern belongs to image_folder"),
+        (
+            {"csv": "a", "label": "b", "groups": {"pattern": "b"}},
+            "data: groups: pattern belongs to image_folder",
+        ),
         ({"image_folder": "a", "groups": {"across": ["val"]}}, "data.groups: give either pattern"),
-        ({"image_folder": "a", "groups": {"pattern": "b", "across": ["tset"]}}, "data.groups.across.0: must be 'train', 'val' or 'test', not 'tset'; did you mean test?"),
+        (
+            {"image_folder": "a", "groups": {"pattern": "b", "across": ["tset"]}},
+            "data.groups.across.0: must be 'train', 'val' or 'test', not 'tset'; did you mean test?",
+        ),
         ({"image_folder": "a", "image_size": [180]}, "data.image_size"),
         ({"image_folder": "a", "image_size": [180, 0]}, "data.image_size.1: must be at least 1, not 0"),
-        ({"image_folder": "a", "class_weights": "equal"}, "data.class_weights: must be 'balanced', not 'equal'"),
-        ({"image_folder": "a", "class_weights": {"b": 0}}, "data.class_weights.b: must be above 0, not 0"),
+        (
+            {"image_folder": "a", "class_weights": "equal"},
+            "data.class_weights: must be 'balanced', not 'equal'",
+        ),
+        ({"image_folder": "a", "class_weights": {"b": 0}}, "data.class_weights.b: must be above 0.0, not 0"),
         ({"image_folder": "a", "test": "nothing"}, "data.test: must be 'none', not 'nothing'"),
         ({"image_folder": "a", "test": 0.5}, "data.test: must be below 0.5, not 0.5"),
-        ({"source": "digit"}, "data.source: must be 'digits', 'mnist', 'fashion_mnist', 'cifar10' or 'cifar100', not 'digit'; did you mean digits?"),
+        (
+            {"source": "digit"},
+            "data.source: must be 'digits', 'mnist', 'fashion_mnist', 'cifar10' or 'cifar100', not "
+            "'digit'; did you mean digits?",
+        ),
         ({"image_folder": ""}, "data.image_folder"),
     ],
 )  # fmt: skip

@@ -4,6 +4,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from archsearch.commands.starter import Folder, starter
 from archsearch.resources import bundled_spaces
 from archsearch.space import SearchSpace
 from archsearch.space.document import read_document
@@ -34,6 +35,26 @@ def test_it_is_a_json_schema_of_the_draft_it_names():
 @pytest.mark.parametrize("name", sorted(bundled_spaces()))
 def test_bundled_spaces_are_valid_by_it(name):
     assert faults(bundled_spaces()[name].read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        None,
+        Folder("images", {"": {"cat": 9, "dog": 90}}, ("cat", "dog"), (400, 300), is_grey=False, groups=None),
+        Folder(
+            "images",
+            {"train": {"a": 9, "b": 9, "c": 90}, "test": {"a": 1, "b": 1, "c": 1}},
+            ("a", "b", "c"),
+            (28, 28),
+            is_grey=True,
+            groups=None,
+        ),
+    ],
+    ids=["digits", "to split", "split"],
+)
+def test_starters_are_valid_by_it(folder):
+    assert faults(starter("mine", "mine.yaml", folder, workers=2)) == []
 
 
 @pytest.mark.parametrize("text", FRAGMENTS)
@@ -81,9 +102,10 @@ def test_faults_are_faults_by_it_too(text, path):
         "training: {early_stopping: [off, {patience: 3}]}\narchitectures: {a: dense 8}",
         "training: {early_stopping: {patience: {low: 3, high: 5}}}\narchitectures: {a: dense 8}",
         "families: {dense: {depth: 2, narrowest: 8, widest: 8, dropout: {rising: [0, 0.5]}}}",
+        "data: {image_folder: images, groups: 'person[0-9]+'}\narchitectures: {a: dense 8}",
     ],
 )
 def test_every_form_of_a_word_is_valid_by_it(text):
-    full = f"name: a\ndata: digits\n{text}\n"
+    full = f"name: a\n{text}\n" if "data:" in text else f"name: a\ndata: digits\n{text}\n"
     SearchSpace.from_mapping(read_document("space.yaml", full).value)
     assert faults(full) == []

@@ -233,4 +233,5 @@ def test_rejected_proposals_are_replayed_and_tpe_learns_to_avoid_them(sampler):
     recorded = play(())
     assert chosen(play({7, 33, 60})) == chosen(recorded)
     rejected = [is_rejected(proposal) for proposal in recorded]
-    assert rejected[20:].count(True) < 60 / 4 if sampler == "tpe" else any(rejected[20:])
+    # By chance 40 of 60.
+    assert rejected[20:].count(True) < 60 / 2 if sampler == "tpe" else any(rejected[20:])

@@ -92,6 +92,13 @@ def test_the_same_space_finds_its_search_again_whatever_its_trials(store):
     assert store.place_for(space(search={"trials": 99}), new=False).id == id_
 
 
+def test_a_search_whose_fingerprint_another_version_computed_is_found_by_its_words(store):
+    id_ = add(store, space(), "made-up-01234567")
+    with Record.open(store.find(id_).record) as record:
+        record._db.execute("UPDATE search SET value = '\"01234567\"' WHERE key = 'fingerprint'")
+    assert store.place_for(space(), new=False).id == id_
+
+
 def test_another_space_of_the_same_name_is_refused_with_the_words_that_changed(store):
     id_ = add(store, space())
     with pytest.raises(SearchConflict, match=id_) as error:

@@ -1,5 +1,6 @@
 """Trainings of what a user's HyperModel builds."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -76,6 +77,7 @@ def test_the_same_seed_trains_the_same_weights(tmp_path: Path) -> None:
 def test_a_fit_of_ones_own_has_its_own_batch_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen, keras_fit = [], keras.Model.fit
 
+    @functools.wraps(keras_fit)
     def noting(self: Any, *args: Any, **words: Any) -> Any:
         seen.append((words["batch_size"], words["epochs"]))
         return keras_fit(self, *args, **words)

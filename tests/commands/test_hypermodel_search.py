@@ -1,0 +1,133 @@
+"""A search of a user's HyperModels by the real command."""
+
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("keras_tuner")
+
+import hypermodels_of_a_user as user
+from real_command import run
+
+pytestmark = pytest.mark.slow
+
+SPACE = """\
+name: own
+data: digits
+families:
+  scoped: {hypermodel: hypermodels_of_a_user:Scoped}
+  own_fit: {hypermodel: hypermodels_of_a_user:OwnFit}
+architectures:
+  small: own_fit units=16 activation="tanh"
+training: {epochs: 2, batch_size: [64, 128]}
+search: {trials: 5, seed: 0}
+execution: {workers: 2}
+"""
+
+FAULTY = {
+    "module": ("no_such_module:Net", "no_such_module:Net: no module named 'no_such_module'"),
+    "name": ("hypermodels_of_a_user:Net", "hypermodels_of_a_user.py has no 'Net'"),
+    "arguments": ("hypermodels_of_a_user:ForData", "missing a required argument: 'width'"),
+    "raises": (
+        "hypermodels_of_a_user:Raises",
+        "RuntimeError: no such backbone (hypermodels_of_a_user.py, line",
+    ),
+    "nothing": ("hypermodels_of_a_user:GivesNothing", "build must return a Keras model, not None"),
+    "shape": ("hypermodels_of_a_user:OtherShape", "does not take the data's samples, of shape (8, 8, 1)"),
+    "classes": ("hypermodels_of_a_user:OtherClasses", "the data's classes need (10,)"),
+    "exits": ("hypermodels_of_a_user:Exits", "ended with exit code 3"),
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("own")
+    shutil.copy(user.__file__, made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def searched(folder: Path) -> dict:
+    (folder / "own.yaml").write_text(SPACE)
+    first = run("run", "own.yaml", "--trials", "3", "--json", cwd=folder)
+    assert first.returncode == 0, first.stderr
+    done = run("run", "own.yaml", "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_a_search_of_hypermodels_is_run_and_gone_on_with(searched: dict) -> None:
+    assert searched["trials"] == {"completed": 5, "pruned": 0, "failed": 0}
+    lines = {one["architecture"].split(" ")[0] for one in searched["ranking"]}
+    assert lines == {"small:", "scoped", "own_fit"}
+
+
+def test_a_named_line_takes_the_defaults_of_what_it_leaves_out(searched: dict) -> None:
+    small = next(one for one in searched["ranking"] if one["architecture"].startswith("small"))
+    assert small["architecture"] == 'small: own_fit units=16 activation="tanh" rate=0.001 batch_size=16'
+
+
+def test_a_printed_line_can_be_pasted_as_an_architecture(searched: dict, folder: Path) -> None:
+    line = searched["best"]["architecture"].removeprefix("small: ")
+    pasted = SPACE.replace('  small: own_fit units=16 activation="tanh"', f"  pasted: '{line}'")
+    (folder / "pasted.yaml").write_text(pasted.replace("name: own", "name: pasted"))
+    done = run("run", "pasted.yaml", "--trials", "1", "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["best"]["architecture"] == f"pasted: {line}"
+
+
+@pytest.mark.usefixtures("searched")
+def test_hyperparameters_keep_their_names_in_mlflow(folder: Path) -> None:
+    query = "SELECT r.name, p.key, p.value FROM params p JOIN runs r USING (run_uuid)"
+    with sqlite3.connect(folder / "mlruns" / "mlflow.db") as database:
+        rows = database.execute(query).fetchall()
+    params: dict[str, dict[str, str]] = {}
+    for name, key, value in rows:
+        params.setdefault(name, {})[key] = value
+    scoped = next(values for values in params.values() if values.get("family") == "scoped")
+    assert scoped["kind"] in ("mlp", "cnn")
+    assert 4 <= int(scoped["head/units"]) <= 8
+    own = next(values for name, values in params.items() if "small: own_fit" in name)
+    assert (own["units"], own["activation"], own["batch_size"]) == ("16", "tanh", "16")
+    assert not [key for values in params.values() for key in values if " in " in key]
+
+
+def test_the_report_shows_the_hyperparameters(searched: dict) -> None:
+    page = Path(searched["report"]).read_text()
+    assert "head/units=" in page
+    assert "scoped kind=" in page
+
+
+def test_hypermodels_that_cant_be_used_are_refused_before_anything_is_written(folder: Path) -> None:
+    families = "\n".join(f"  {name}: {{hypermodel: {reference}}}" for name, (reference, _) in FAULTY.items())
+    (folder / "faulty.yaml").write_text(f"name: faulty\ndata: digits\nfamilies:\n{families}\n")
+    done = run("run", "faulty.yaml", cwd=folder)
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    for family, (_, said) in FAULTY.items():
+        line = next(line for line in done.stderr.splitlines() if f"families.{family}:" in line)
+        assert said in line
+        assert "faulty.yaml:" in line
+    assert not list((folder / "mlruns" / "searches").glob("faulty*"))
+
+
+def test_a_value_that_a_hyperparameter_cant_have_is_refused(folder: Path) -> None:
+    (folder / "value.yaml").write_text(
+        SPACE.replace("units=16", "units=7").replace("name: own", "name: value")
+    )
+    done = run("run", "value.yaml", cwd=folder)
+    assert done.returncode == 2
+    assert "units can't be 7: it is 16 to 64, step 16" in done.stderr
+
+
+def test_builds_that_raise_for_some_values_are_no_trials(folder: Path) -> None:
+    words = "name: some\ndata: digits\nfamilies:\n  some: {hypermodel: hypermodels_of_a_user:RaisesForMany}\n"
+    (folder / "some.yaml").write_text(words + "training: {epochs: 1}\nsearch: {trials: 3}\n")
+    done = run("run", "some.yaml", "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert result["trials"] == {"completed": 3, "pruned": 0, "failed": 0}
+    assert all("units=16" in one["architecture"] for one in result["ranking"])
