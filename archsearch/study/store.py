@@ -209,7 +209,7 @@ class Store:
 
 
 def _recorded(header: Header) -> tuple[str, Mapping[str, Any]]:
-    """Fingerprint and identity of a recorded space as this version takes it, whichever version recorded it."""
+    """Fingerprint and identity of a recorded space, as this version takes it whichever recorded it."""
     try:
         space = SearchSpace.from_mapping(header.space)
     except SpaceError:  # a word of another version
