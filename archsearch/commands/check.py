@@ -10,8 +10,8 @@ from archsearch.architecture import Architecture, outputs_for
 from archsearch.commands.tables import console, print_table
 from archsearch.data.shapes import DataShape, data_shape
 from archsearch.space import SearchSpace, sample_space
+from archsearch.space.family_words import HyperModelFamily
 from archsearch.space.parameters import Range, Words
-from archsearch.space.schema import HyperModelFamily
 from archsearch.space.size import SAMPLES, Extreme, space_size
 
 SHOWN = 3

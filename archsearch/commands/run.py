@@ -19,7 +19,8 @@ from archsearch.commands.audit import audited, warn
 from archsearch.commands.result import NOTHING_TO_DO, Judged, SearchResult, judge
 from archsearch.data.references import class_frequencies, linear_model, summarise
 from archsearch.data.shapes import data_shape
-from archsearch.errors import ArchsearchError, Refused, StoreError, TrackingError
+from archsearch.data.sources import load
+from archsearch.errors import ArchsearchError, DataError, Refused, StoreError, TrackingError
 from archsearch.execution import WorkerPool, require_backend
 from archsearch.execution.hypermodels import arguments_of, builder_for
 from archsearch.records import Status
@@ -34,7 +35,6 @@ from archsearch.study import (
     Record,
     Search,
     Store,
-    require_within,
     space_completer,
     space_sampler,
 )
@@ -125,9 +125,9 @@ def run_search(space: SearchSpace, options: Options, notify: Notify) -> SearchRe
         stack.callback(builder.close)
         sample = sampler_with(builder, space, space_sampler(space, shape))
         complete = completer_with(builder, space, space_completer(space, shape))
-        require_within(space, complete)
         if not nothing_left:
             require_builds(space, builder, complete)
+            _require_same_data(place, space)
         header = None if place.record.is_file() else _header(place, space)
         lock = place.lock()
         stack.callback(lock.release)
@@ -341,6 +341,25 @@ def _record(place: Place, space: SearchSpace, header: Header | None) -> Iterator
         record = Record.create(place.record, header or _header(place, space))
     with record:
         yield record
+
+
+def _require_same_data(place: Place, space: SearchSpace) -> None:
+    """Check that a search goes on with the data it began with.
+
+    Raises
+    ------
+    DataError
+        If they are others now: trials on other data can't be compared.
+    """
+    if not place.record.is_file():
+        return
+    with Record.open(place.record, read_only=True) as record:
+        recorded = record.header().data
+    if load(space.data, space.folder).fingerprint != recorded.fingerprint:
+        raise DataError(
+            f"{space.place_of(('data',))}data: {recorded.source} has changed since search {place.id} began; "
+            "restore it, or start another search with --new"
+        )
 
 
 def _header(place: Place, space: SearchSpace) -> Header:

@@ -13,6 +13,7 @@ from archsearch.data.shapes import data_shape
 from archsearch.errors import DataError, SpaceError
 from archsearch.resources import bundled_spaces
 from archsearch.space import SearchSpace
+from archsearch.space.size import require_within
 
 
 def list_spaces() -> None:
@@ -44,7 +45,8 @@ def read_space(space: SearchSpace | Mapping[str, Any] | str | PathLike[str]) -> 
     Raises
     ------
     SpaceError
-        If it is not found or not valid, or its named architectures don't fit its data.
+        If it is not found or not valid, its named architectures don't fit its data, or nothing keeps its
+        constraints.
     DataError
         If its data are not there, or not laid out as the space says.
     """
@@ -52,6 +54,7 @@ def read_space(space: SearchSpace | Mapping[str, Any] | str | PathLike[str]) -> 
     with placed(parsed):
         shape = data_shape(parsed.data, parsed.folder)
     parsed.require_fit(shape.input_shape)
+    require_within(parsed, shape.input_shape, len(shape.classes))
     return parsed
 
 

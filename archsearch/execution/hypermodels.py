@@ -17,7 +17,7 @@ from archsearch.execution.builds import (
 )
 from archsearch.records import DataSummary
 from archsearch.space import SearchSpace, named_recipe
-from archsearch.space.schema import HyperModelFamily
+from archsearch.space.family_words import HyperModelFamily
 
 
 @dataclass(frozen=True, slots=True)

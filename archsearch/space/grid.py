@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from archsearch.errors import SpaceError
+from archsearch.space.family_words import CnnFamily, DenseFamily
 from archsearch.space.sample import sample_architecture, sample_recipe
-from archsearch.space.schema import CnnFamily, DenseFamily, TrainingWords
+from archsearch.space.training_words import TrainingWords
 from archsearch.suggest import Suggest
 
 

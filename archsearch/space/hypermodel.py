@@ -6,8 +6,10 @@ from typing import Any
 from archsearch.errors import SpaceError
 from archsearch.models import build, compile_model
 from archsearch.models.hyper_tuner import keras_tuner
+from archsearch.space.family_words import CnnFamily, DenseFamily, HyperModelFamily
 from archsearch.space.sample import sample_architecture, sample_recipe
-from archsearch.space.schema import CnnFamily, DenseFamily, HyperModelFamily, SearchSpace, TrainingWords
+from archsearch.space.schema import SearchSpace
+from archsearch.space.training_words import TrainingWords
 
 
 def family_hypermodel(

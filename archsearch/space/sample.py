@@ -9,18 +9,17 @@ from typing import Any
 
 from archsearch.architecture import Architecture, ConvBlock, DenseBlock
 from archsearch.records import Augmentation, Recipe
-from archsearch.space.orderings import repeated, rises, widths
-from archsearch.space.parameters import Range, choose
-from archsearch.space.schema import (
+from archsearch.space.family_words import (
     MOST_FILTERS,
-    AugmentationWords,
     CnnFamily,
     DenseFamily,
     DropoutByDirection,
     HyperModelFamily,
-    SearchSpace,
-    TrainingWords,
 )
+from archsearch.space.orderings import repeated, rises, widths
+from archsearch.space.parameters import Range, choose
+from archsearch.space.schema import SearchSpace
+from archsearch.space.training_words import AugmentationWords, TrainingWords
 from archsearch.suggest import MiddleSuggest, RandomSuggest, Suggest
 
 OFF = "off"

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from archsearch.architecture import Architecture, outputs_for
+from archsearch.errors import SpaceError
 from archsearch.records import Recipe
+from archsearch.space.family_words import CnnFamily, DenseFamily, HyperModelFamily
 from archsearch.space.grid import (
     Given,
     Parameter,
@@ -15,7 +17,7 @@ from archsearch.space.grid import (
 )
 from archsearch.space.parameters import largest, smallest
 from archsearch.space.sample import sample_architecture, sample_recipe, sample_space
-from archsearch.space.schema import CnnFamily, DenseFamily, HyperModelFamily, SearchSpace
+from archsearch.space.schema import SearchSpace
 
 Cost = Callable[[Architecture], int]
 
@@ -142,6 +144,38 @@ def _best(architectures: Iterable[Architecture], cost: Cost) -> Extreme | None:
 
 def _plainness(architecture: Architecture) -> tuple[int, str]:
     return len(architecture.notation), architecture.notation
+
+
+def require_within(space: SearchSpace, input_shape: tuple[int, ...], classes: int) -> None:
+    """Check that the named architectures keep the constraints, and that something of the families does.
+
+    What a HyperModel makes is not looked at: that is known only by building it.
+
+    Raises
+    ------
+    SpaceError
+        With every fault, a line each.
+    """
+    most = space.constraints.parameters
+    if most is None:
+        return
+    allowed = f"constraints.parameters allows {most:,}"
+    faults = []
+    for name, architecture in space.named_architectures.items():
+        if isinstance(architecture, Architecture):
+            parameters = architecture.parameters(input_shape, outputs_for(classes))
+            if parameters > most:
+                place = space.place_of(("architectures", name))
+                faults.append(f"{place}architectures.{name}: {parameters:,} parameters; {allowed}")
+    size = space_size(space, input_shape, classes)
+    if not size.is_partial and size.smallest is not None and size.smallest.amount > most:
+        place = space.place_of(("constraints", "parameters"))
+        faults.append(
+            f"{place}{allowed}; the smallest architecture found has {size.smallest.amount:,}: "
+            + size.smallest.architecture.notation
+        )
+    if faults:
+        raise SpaceError("\n".join(faults))
 
 
 def training_memory(

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 from archsearch.architecture import AnyArchitecture, Architecture, outputs_for
 from archsearch.data.shapes import DataShape
-from archsearch.errors import SpaceError
 from archsearch.records import DataSummary, Recipe
 from archsearch.space import SearchSpace, named_recipe, sample_architecture, sample_recipe
-from archsearch.space.schema import HyperModelFamily
+from archsearch.space.family_words import HyperModelFamily
 from archsearch.suggest import Suggest
 
 
@@ -78,27 +77,6 @@ def space_completer(space: SearchSpace, data: DataSummary | DataShape) -> Comple
         return Candidate(architecture, recipe, _parameters(architecture, data))
 
     return complete
-
-
-def require_within(space: SearchSpace, complete: Complete) -> None:
-    """Check that the named architectures keep the constraints.
-
-    Raises
-    ------
-    SpaceError
-        With every one that does not, a line each.
-    """
-    most = space.constraints.parameters
-    if most is None:
-        return
-    sizes = {name: complete(built).parameters for name, built in space.named_architectures.items()}
-    faults = [
-        f"architectures.{name}: {size:,} parameters; constraints.parameters allows {most:,}"
-        for name, size in sizes.items()
-        if size > most
-    ]
-    if faults:
-        raise SpaceError("\n".join(faults))
 
 
 def _parameters(architecture: Architecture, data: DataSummary | DataShape) -> int:

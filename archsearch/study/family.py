@@ -9,8 +9,8 @@ from typing import Any
 from archsearch.errors import ArchsearchError, SpaceError
 from archsearch.records import TrialResult
 from archsearch.space import SearchSpace
+from archsearch.space.family_words import HyperModelFamily
 from archsearch.space.grid import Given, Grid, grid
-from archsearch.space.schema import HyperModelFamily
 from archsearch.study.candidates import Candidate, Sample, Unbuildable
 from archsearch.study.proposals import Proposals, is_rejected
 from archsearch.study.record import Record

@@ -10,8 +10,9 @@ from archsearch.execution.builds import Builder, BuildFailed, Built
 from archsearch.execution.hypermodels import default_builds
 from archsearch.records import Recipe
 from archsearch.space import SearchSpace, sample_recipe
+from archsearch.space.family_words import HyperModelFamily
 from archsearch.space.parameters import choose
-from archsearch.space.schema import AugmentationWords, HyperModelFamily, TrainingWords
+from archsearch.space.training_words import AugmentationWords, TrainingWords
 from archsearch.study.candidates import Candidate, Complete, Sample, Unbuildable
 from archsearch.suggest import MiddleSuggest, Suggest
 
@@ -64,12 +65,19 @@ def require_builds(space: SearchSpace, builder: Builder, complete: Complete) -> 
     Raises
     ------
     SpaceError
-        If one does not, or makes what can't be trained on the data.
+        If one does not, makes what can't be trained on the data, or one with a name breaks a constraint.
     """
     default_builds(space, builder)
-    for architecture in space.named_architectures.values():
+    most = space.constraints.parameters
+    for name, architecture in space.named_architectures.items():
         if isinstance(architecture, HyperModelArchitecture):
-            complete(architecture)
+            parameters = complete(architecture).parameters
+            if most is not None and parameters > most:
+                place = space.place_of(("architectures", name))
+                raise SpaceError(
+                    f"{place}architectures.{name}: {parameters:,} parameters; "
+                    f"constraints.parameters allows {most:,}"
+                )
 
 
 def _offered(training: TrainingWords, suggest: Suggest) -> dict[str, int]:

@@ -1,8 +1,7 @@
 """What comes next: named architectures in their order, then the families in turn."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import replace
-from typing import Any
 
 from archsearch.records import EpochRecord, Status, TrialResult
 from archsearch.space import SearchSpace
@@ -10,7 +9,6 @@ from archsearch.study.budget import Budget
 from archsearch.study.candidates import Candidate, Complete, Sample, Unbuildable
 from archsearch.study.family import Family, Miss
 from archsearch.study.record import Proposal, Record
-from archsearch.suggest import Suggest
 
 
 class Planner:
@@ -74,18 +72,6 @@ class Planner:
             return False
         family, proposal = self._numbers[trial.number]
         return self._families[family].proposals.should_prune(proposal, epoch.epoch, epoch.val_loss)
-
-    def suggest_for(self, trial: int) -> Suggest:
-        """Who chooses the values of further parameters of a running trial that was proposed.
-
-        Each is recorded at once: a trial that is started again is given the same ones.
-        """
-        family, number = self._numbers[trial]
-        proposals = self._families[family].proposals
-        return _Recorded(
-            proposals.ask_more(number),
-            lambda: self._record.put_proposal(proposals.proposal(number, trial)),
-        )
 
     def tell(self, trial: TrialResult) -> Proposal | None:
         """Tell the sampler a trial's score; the proposal as it then stands."""
@@ -156,32 +142,6 @@ class Planner:
         self._tried[trial.architecture, trial.recipe] = trial
         self._record.add_trial(trial, proposal)
         return trial
-
-
-class _Recorded:
-    """A `Suggest` that is followed by a note of what was chosen."""
-
-    def __init__(self, suggest: Suggest, note: Callable[[], None]) -> None:
-        self._suggest = suggest
-        self._note = note
-
-    def categorical(self, name: str, choices: tuple[Any, ...]) -> Any:
-        """One of `choices`."""
-        chosen = self._suggest.categorical(name, choices)
-        self._note()
-        return chosen
-
-    def integer(self, name: str, low: int, high: int, *, log: bool) -> int:
-        """A whole number from `low` to `high`."""
-        chosen = self._suggest.integer(name, low, high, log=log)
-        self._note()
-        return chosen
-
-    def real(self, name: str, low: float, high: float, *, log: bool) -> float:
-        """A number from `low` to `high`."""
-        chosen = self._suggest.real(name, low, high, log=log)
-        self._note()
-        return chosen
 
 
 def _spent(

@@ -4,10 +4,9 @@ The sampler is seeded anew for every proposal, from the search's seed, the famil
 so a search that goes on proposes exactly what the uninterrupted one would have.
 """
 
-import json
 import warnings
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -32,8 +31,6 @@ Optuna counts so. With 3 it can stop at `FIRST_PRUNED_EPOCH`, as the other prune
 """
 
 _INFEASIBLE = "constraints:"
-# Where Optuna's TPE notes what it chose for a trial whose parameters are not all asked for yet.
-_CHOSEN_AHEAD = "tpe:relative_params:"
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -81,12 +78,7 @@ class Proposals:
             reported = {} if proposal.trial is None else curves.get(proposal.trial, {})
             self._study.add_trial(_frozen(proposal, reported))
             if proposal.state == "RUNNING":
-                trial = self._trials[-1]
-                self._study.sampler = _Remembered(self._study)
-                handle = optuna.Trial(self._study, trial._trial_id)
-                # Optuna would choose when the next parameter is asked for, with the sampler of that moment.
-                _ = handle.relative_params
-                self._handles[proposal.number] = handle
+                self._handles[proposal.number] = optuna.Trial(self._study, self._trials[-1]._trial_id)
 
     def ask(self, fixed: Mapping[str, Any] | None = None) -> tuple[int, "OptunaSuggest"]:
         """A new proposal's number, and who chooses its values.
@@ -97,27 +89,17 @@ class Proposals:
             Values that are chosen already, by the parameter's name.
         """
         number = len(self._trials)
-        self._seed_sampler(str(number))
+        seed = zlib.crc32(f"{self._seed}/{self.family}/{number}".encode())
+        self._study.sampler = _sampler(self._kind, seed, conditional=self._conditional)
         if fixed is not None:
             self._study.enqueue_trial(dict(fixed))
         self._handles[number] = self._study.ask()
         return number, OptunaSuggest(self._handles[number])
 
-    def ask_more(self, number: int) -> "OptunaSuggest":
-        """Who chooses the values of further parameters of a running proposal.
-
-        A parameter has the value it would have whatever was proposed in the meantime.
-        """
-        return OptunaSuggest(self._handles[number], lambda name: self._seed_sampler(f"{number}/{name}"))
-
     @property
     def _trials(self) -> list[FrozenTrial]:
         """Optuna's own, which it copies unless told not to: that takes longer than all else."""
         return self._study.get_trials(deepcopy=False)
-
-    def _seed_sampler(self, word: str) -> None:
-        seed = zlib.crc32(f"{self._seed}/{self.family}/{word}".encode())
-        self._study.sampler = _sampler(self._kind, seed, conditional=self._conditional)
 
     def should_prune(self, number: int, epoch: int, val_loss: float) -> bool:
         """Report a validation loss and ask whether the training is worth going on with."""
@@ -164,72 +146,22 @@ class Proposals:
 
 
 class OptunaSuggest:
-    """An Optuna trial as a `Suggest`.
+    """An Optuna trial as a `Suggest`."""
 
-    Parameters
-    ----------
-    trial : optuna.Trial
-    prepare : callable
-        Called with a parameter's name before its value is chosen.
-    """
-
-    def __init__(self, trial: optuna.Trial, prepare: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, trial: optuna.Trial) -> None:
         self._trial = trial
-        self._prepare = prepare
 
     def categorical(self, name: str, choices: tuple[Any, ...]) -> Any:
         """One of `choices`."""
-        self._prepare(name)
         return self._trial.suggest_categorical(name, choices)
 
     def integer(self, name: str, low: int, high: int, *, log: bool) -> int:
         """A whole number from `low` to `high`."""
-        self._prepare(name)
         return self._trial.suggest_int(name, low, high, log=log)
 
     def real(self, name: str, low: float, high: float, *, log: bool) -> float:
         """A number from `low` to `high`."""
-        self._prepare(name)
         return self._trial.suggest_float(name, low, high, log=log)
-
-
-class _Remembered(optuna.samplers.BaseSampler):
-    """Takes a running trial up again with what TPE had chosen for it, instead of choosing anew."""
-
-    def __init__(self, study: optuna.Study) -> None:
-        self._study = study
-
-    def infer_relative_search_space(
-        self,
-        study: optuna.Study,  # noqa: ARG002 - Hyperband shows a part of the study here
-        trial: FrozenTrial,
-    ) -> dict[str, BaseDistribution]:
-        """The distributions of what was chosen; TPE chooses ahead only what was asked for before."""
-        known = {
-            name: dist
-            for other in self._study.get_trials(deepcopy=False)
-            for name, dist in other.distributions.items()
-        }
-        return {name: known[name] for name in _chosen_ahead(trial)}
-
-    def sample_relative(
-        self,
-        study: optuna.Study,  # noqa: ARG002
-        trial: FrozenTrial,
-        search_space: dict[str, BaseDistribution],  # noqa: ARG002
-    ) -> dict[str, Any]:
-        """What was chosen."""
-        return _chosen_ahead(trial)
-
-    def sample_independent(self, *_: Any) -> Any:
-        """Never asked: `Proposals` sets another sampler first."""
-        raise NotImplementedError
-
-
-def _chosen_ahead(trial: FrozenTrial) -> dict[str, Any]:
-    parts = {key: text for key, text in trial.system_attrs.items() if key.startswith(_CHOSEN_AHEAD)}
-    text = "".join(parts[f"{_CHOSEN_AHEAD}{n}"] for n in range(len(parts)))
-    return dict(json.loads(text)) if text else {}
 
 
 def is_rejected(proposal: Proposal) -> bool:

@@ -75,7 +75,7 @@ def test_progress_goes_to_stderr_as_plain_lines_without_a_terminal(searched: Sea
 
 def test_validation_probabilities_are_kept_and_give_the_recorded_loss(searched: Searched) -> None:
     from archsearch.data.sources import load
-    from archsearch.space.schema import Data
+    from archsearch.space.data_words import Data
 
     dataset = load(Data(source="digits"))
     labels = dataset.y[dataset.split.val]

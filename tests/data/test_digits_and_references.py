@@ -13,7 +13,7 @@ from archsearch.data.shapes import DataShape, data_shape
 from archsearch.data.sources import load
 from archsearch.data.splits import split
 from archsearch.errors import DataError
-from archsearch.space.schema import Data
+from archsearch.space.data_words import Data
 
 FIT = LogisticRegression.fit
 

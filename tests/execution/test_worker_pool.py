@@ -9,7 +9,7 @@ from archsearch.architecture import Architecture, DenseBlock
 from archsearch.errors import ArchsearchError, Refused
 from archsearch.execution import EpochEnded, WorkerPool, require_backend
 from archsearch.records import Recipe, Status, Training
-from archsearch.space.schema import Data
+from archsearch.space.data_words import Data
 
 DIGITS = Data(source="digits")
 

@@ -1,9 +1,10 @@
 import pytest
 
+from archsearch.errors import SpaceError
 from archsearch.notation import parse
 from archsearch.records import Recipe
 from archsearch.space import SearchSpace
-from archsearch.space.size import Count, space_size, training_memory
+from archsearch.space.size import Count, require_within, space_size, training_memory
 
 DIGITS = (8, 8, 1)
 DENSE = {"ordering": ["rising", "falling"], "depth": [1, 2], "narrowest": 8, "widest": [16, 32]}
@@ -110,3 +111,30 @@ def test_most_memory_is_that_of_the_largest_batch_and_optimizer():
 def test_the_size_of_a_space_is_the_same_at_every_look():
     cnn = {"blocks": [1, 2], "filters": {"first": [8, 16]}, "activation": ["relu", "tanh"]}
     assert size_of(families={"dense": DENSE, "cnn": cnn}) == size_of(families={"dense": DENSE, "cnn": cnn})
+
+
+def test_a_named_architecture_above_the_constraint_is_refused_by_name():
+    of = SearchSpace.from_mapping(
+        {
+            "name": "bounded",
+            "data": "digits",
+            "architectures": {"small": "dense 8", "big": "dense 512"},
+            "constraints": {"parameters": 5_000},
+        }
+    )
+    with pytest.raises(SpaceError) as error:
+        require_within(of, (8, 8, 1), 10)
+    assert str(error.value) == "architectures.big: 38,410 parameters; constraints.parameters allows 5,000"
+
+
+def test_a_constraint_that_nothing_keeps_is_refused_with_the_smallest_there_is():
+    of = SearchSpace.from_mapping(
+        {
+            "name": "bounded",
+            "data": "digits",
+            "families": {"dense": {"depth": [1, 2], "narrowest": 16, "widest": [32, 64]}},
+            "constraints": {"parameters": 1_000},
+        }
+    )
+    with pytest.raises(SpaceError, match=r"allows 1,000; the smallest .* has 1,\d+: dense"):
+        require_within(of, (8, 8, 1), 10)

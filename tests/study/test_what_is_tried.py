@@ -10,7 +10,6 @@ import pytest
 from made_up import DATA, Scripted, curve, recorded, space
 
 from archsearch.architecture import HyperModelArchitecture
-from archsearch.errors import SpaceError
 from archsearch.records import Status
 from archsearch.space import SearchSpace
 from archsearch.study import (
@@ -19,12 +18,8 @@ from archsearch.study import (
     Record,
     Search,
     TrialEnded,
-    TrialStarted,
-    require_within,
-    space_completer,
     space_sampler,
 )
-from archsearch.study.planner import Planner
 
 WIDTHS = [8, 16, 24, 32, 40]
 GRID = {"dense": {"ordering": ["rising", "falling"], "depth": [1, 2], "narrowest": WIDTHS, "widest": 64}}
@@ -129,15 +124,6 @@ def test_a_finite_space_finds_the_little_that_a_constraint_leaves(record):
     assert [t.architecture.dense[0].width for t in executor.submitted] == [8]
 
 
-def test_a_named_architecture_above_the_constraint_is_refused_by_name():
-    of = space(
-        architectures={"small": {"dense": [8]}, "big": {"dense": [512]}}, constraints={"parameters": 5_000}
-    )
-    with pytest.raises(SpaceError) as error:
-        require_within(of, space_completer(of, DATA))
-    assert str(error.value) == "architectures.big: 38,410 parameters; constraints.parameters allows 5,000"
-
-
 def test_every_seed_is_trained_and_the_score_is_their_mean(record):
     of = space(training={"seeds": 3}, search={"seed": 5, "pruner": "none"})
     search(record, of, 4)
@@ -204,42 +190,6 @@ def test_candidates_may_come_from_elsewhere(record):
     mine = [t for t in trials if isinstance(t.architecture, HyperModelArchitecture)]
     assert len(mine) == 5
     assert all(t.parameters == t.params["units"] <= 900 for t in mine)
-
-
-def test_a_running_trial_is_given_further_parameters_and_the_same_ones_when_it_starts_again(record):
-    of, given = space(), []
-
-    def planner():
-        trials = record.trials()[0]
-        return Planner(of, record, trials, space_sampler(of, DATA), space_completer(of, DATA))
-
-    before = planner()
-    trial = before.next_trial(0, 4)
-    given.append(before.suggest_for(0).real("fit.rate", 0.0, 1.0, log=False))
-    after = planner()
-    given.append(after.suggest_for(0).real("fit.rate", 0.0, 1.0, log=False))
-    given.append(after.suggest_for(0).real("fit.rate", 0.0, 1.0, log=False))
-    assert len(set(given)) == 1
-    assert record.trials()[0][0].params == trial.params | {"fit.rate": given[0]}
-    assert after.tell(trial).params["fit.rate"] == given[0]
-    with pytest.raises(KeyError):
-        after.suggest_for(7)
-
-
-def test_an_ended_trial_has_all_parameters_it_was_given(record):
-    heard = []
-
-    def notify(event):
-        heard.append(event)
-        if isinstance(event, TrialStarted):
-            running._planner.suggest_for(event.trial.number).categorical("fit.kind", ("a", "b"))
-
-    record.begin_session("archsearch run made-up.yaml", 1, 3)
-    running = Search(space(), record, Scripted(), notify)
-    running.run(3, None, threading.Event())
-    ended = [event.trial for event in heard if isinstance(event, TrialEnded)]
-    assert [trial.params["fit.kind"] in "ab" for trial in ended] == [True] * 3
-    assert [trial.params for trial in ended] == [trial.params for trial in record.trials()[0]]
 
 
 def test_a_record_of_version_0_1_is_read_and_gone_on_with(tmp_path):
