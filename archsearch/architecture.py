@@ -19,7 +19,7 @@ Scalar = bool | int | float | str
 
 POOL_SIZE = 2
 
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9_./-]+")
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_./-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +252,7 @@ class HyperModelArchitecture:
 
         A name that is no plain word is quoted as well: `archsearch.notation.parse_values` is the inverse.
         """
-        names = (name if _PLAIN_NAME.fullmatch(name) else _quoted(name) for name, _ in self.values)
+        names = (name if PLAIN_NAME.fullmatch(name) else _quoted(name) for name, _ in self.values)
         words = (f"{name}={_quoted(value)}" for name, (_, value) in zip(names, self.values, strict=True))
         return " ".join([self.family, *words])
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from archsearch.architecture import (
+    PLAIN_NAME,
     Activation,
     Architecture,
     Bridge,
@@ -21,7 +22,6 @@ _WIDTHS = re.compile(r"[0-9]{1,9}(?:[·*-][0-9]{1,9})*")
 _KERNEL = re.compile(r"([0-9]{1,9})[×x]([0-9]{1,9})")
 _WHOLE = re.compile(r"[0-9]{1,9}")
 _NUMBER = re.compile(r"[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]{1,3})?")
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9_./-]+")
 _FAMILY = re.compile(r"[A-Za-z][A-Za-z0-9._-]*")
 
 _FLAGS: dict[str, dict[str, Any]] = {
@@ -64,6 +64,11 @@ def parse(text: str) -> Architecture:
     first, *rest = _ARROW.split(text.strip())
     if _word(first) == "dense" and not rest:
         return Architecture("dense", dense=_dense_stack(first))
+    if _word(first) == "conv" and (not rest or _word(rest[0]) == "dense"):
+        whole = " → ".join([first, "flatten", *rest])
+        raise ValueError(
+            f"the bridge is missing: write {whole!r}; a bridge is flatten, global average or global max"
+        )
     if _word(first) != "conv" or len(rest) not in (1, 2):
         raise ValueError(
             "an architecture in one line is 'dense WIDTHS' or 'conv FILTERS KERNEL → BRIDGE → dense WIDTHS', "
@@ -92,6 +97,9 @@ def parse_values(text: str) -> tuple[str, tuple[tuple[str, Scalar], ...]]:
     family = _FAMILY.match(text)
     if family is None:
         raise ValueError(f"a line begins with dense, conv or a family's name, not {text!r}")
+    meant = difflib.get_close_matches(family[0].lower(), ("dense", "conv"), n=1)
+    if meant and family[0] != text and "=" not in text:
+        raise ValueError(f"{family[0]!r} begins no architecture; did you mean {meant[0]}?")
     at, values = family.end(), dict[str, Scalar]()
     while at < len(text):
         if not text[at].isspace():
@@ -111,7 +119,7 @@ def _require_whole(text: str) -> None:
 
 def _name(text: str, at: int) -> tuple[str, int]:
     """A hyperparameter's name, in quotes if it is no plain word, and where its value begins."""
-    plain = _PLAIN_NAME.match(text, at)
+    plain = PLAIN_NAME.match(text, at)
     name: Any = None
     if plain is not None:
         name, end = plain[0], plain.end()

@@ -30,7 +30,10 @@ class RandomSuggest:
 
     def integer(self, name: str, low: int, high: int, *, log: bool) -> int:
         """A whole number from `low` to `high`."""
-        return round(self.real(name, low, high, log=True)) if log else self._random.randint(low, high)
+        if not log:
+            return self._random.randint(low, high)
+        # Half a number beyond either end, or the ends would come half as often as their neighbours.
+        return min(max(low, round(self.real(name, low - 0.5, high + 0.5, log=True))), high)
 
     def real(self, name: str, low: float, high: float, *, log: bool) -> float:  # noqa: ARG002
         """A number from `low` to `high`."""

@@ -3,10 +3,17 @@
 import importlib
 import sys
 import traceback
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
 from archsearch.errors import Refused
+
+# What must not be imported a second time.
+_STAYING = {*sys.stdlib_module_names, "__main__", "archsearch"}
+
+# The folders whose code this process has run.
+_entered: set[Path] = set()
 
 
 def load_object(reference: str, folder: Path) -> Any:
@@ -16,7 +23,8 @@ def load_object(reference: str, folder: Path) -> Any:
     ----------
     reference : str
     folder : path
-        Where to look first. It stays first on ``sys.path``, for what that code imports later.
+        Where to look first. It stays first on ``sys.path``, for what that code imports later. A module of
+        another folder that goes by the name of one in this folder is imported anew from here.
 
     Raises
     ------
@@ -33,10 +41,10 @@ def load_object(reference: str, folder: Path) -> Any:
 
 
 def _import(module_name: str, reference: str, folder: Path) -> Any:
-    entry = str(folder.resolve())
-    if sys.path[:1] != [entry]:
-        sys.path.insert(0, entry)
+    entry = folder.resolve()
+    sys.path[:] = [str(entry), *(path for path in sys.path if path != str(entry))]
     importlib.invalidate_caches()  # the file may be younger than Python's listing of the folder
+    _forget_namesakes(module_name, entry)
     try:
         return importlib.import_module(module_name)
     except ModuleNotFoundError as error:
@@ -47,6 +55,36 @@ def _import(module_name: str, reference: str, folder: Path) -> Any:
         raise _refusal(reference, error, folder) from None
     except (Exception, SystemExit) as error:
         raise _refusal(reference, error, folder) from None
+
+
+def _forget_namesakes(module_name: str, entry: Path) -> None:
+    """Drop loaded modules from elsewhere that go by the name of one in `entry`.
+
+    That is the one asked for, and whatever other folders' code has imported from its own folder. Python's own
+    modules stay.
+    """
+    files = {name: Path(file) for name in list(sys.modules) if (file := _file_of(name)) is not None}
+    others = _entered - {entry}
+    _entered.add(entry)
+    foreign = {
+        name.partition(".")[0]
+        for name, file in files.items()
+        if any(file.is_relative_to(other) for other in others)
+    }
+    for top in {module_name.partition(".")[0], *foreign} - _STAYING:
+        found = PathFinder.find_spec(top)
+        if found is None:
+            continue
+        home = Path(next(iter(found.submodule_search_locations or [found.origin or ""])))
+        loaded = [name for name in sys.modules if name == top or name.startswith(f"{top}.")]
+        placed = [files[name] for name in loaded if name in files]
+        if home.parent == entry and any(home not in (file, *file.parents) for file in placed):
+            for name in loaded:
+                del sys.modules[name]
+
+
+def _file_of(name: str) -> str | None:
+    return getattr(sys.modules.get(name), "__file__", None)
 
 
 def _refusal(reference: str, error: BaseException, folder: Path) -> Refused:

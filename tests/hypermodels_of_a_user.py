@@ -1,6 +1,9 @@
 """HyperModels as users of KerasTuner write them, for tests."""
 # ruff: noqa: ARG002 - the words are KerasTuner's
 
+import os
+import time
+
 import keras
 import keras_tuner
 
@@ -115,6 +118,48 @@ class DropsCallbacks(Stack):
 
     def fit(self, hp, model, x, y, **kwargs):
         return model.fit(x, y, verbose=0)
+
+
+class Silent(Stack):
+    """A loop of its own that tells nobody of its epochs."""
+
+    def fit(self, hp, model, x, y, **kwargs):
+        for _ in range(2):
+            model.train_on_batch(x[:32], y[:32])
+
+
+class GivesUp(Stack):
+    """It trains where there are few samples only."""
+
+    def fit(self, hp, model, x, y, **kwargs):
+        return model.fit(x, y, **kwargs) if len(x) <= CLASSES else None
+
+
+class Slow(Stack):
+    """Some of its builds take longer than anybody waits."""
+
+    def build(self, hp):
+        if hp.Int("units", 16, 64, step=16) > 16:
+            time.sleep(300)
+        return super().build(hp)
+
+
+class Forks(Stack):
+    """Its training starts a process that outlives it."""
+
+    def fit(self, hp, model, x, *args, **kwargs):
+        if len(x) > CLASSES and os.fork() == 0:
+            time.sleep(60)
+            os._exit(0)
+        return model.fit(x, *args, **kwargs)
+
+
+class Mixed(Stack):
+    """It sets the precision for everything that Keras makes from then on."""
+
+    def build(self, hp):
+        keras.config.set_dtype_policy("mixed_float16")
+        return super().build(hp)
 
 
 class Logits(keras_tuner.HyperModel):
@@ -245,8 +290,6 @@ class Exits(keras_tuner.HyperModel):
     """It takes its process with it."""
 
     def build(self, hp):
-        import os
-
         os._exit(3)
 
 

@@ -126,7 +126,8 @@ def test_a_line_may_be_written_freely(line, same):
         ("dense 32 stride 2", "'stride' is not understood; known here: bn, relu, "),
         ("dense 32 → dense 32", "an architecture in one line is"),
         ("dense 1024·51…", "the line was shortened ('…')"),
-        ("conv 16 3×3", "an architecture in one line is"),
+        ("conv 16 3×3", "the bridge is missing: write 'conv 16 3×3 → flatten'"),
+        ("conv 16 3×3 → dense 8", "the bridge is missing: write 'conv 16 3×3 → flatten → dense 8'"),
         ("conv 16 → flatten", "after the filters stands a square kernel such as 3×3, not ''"),
         ("conv 16 3×5 → flatten", "square kernel such as 3×3, not '3×5'"),
         ("conv x 3×3 → flatten", "filters are whole numbers such as 64·32, not 'x'"),
@@ -149,6 +150,8 @@ def test_a_line_that_is_not_understood_is_refused_with_the_part(line, message):
     [
         ("", "a line begins with dense, conv or a family's name, not ''"),
         ("12", "a line begins with"),
+        ("DENSE 64", "'DENSE' begins no architecture; did you mean dense?"),
+        ("Conv 8 3×3 → flatten", "'Conv' begins no architecture; did you mean conv?"),
         ("mine units", "'units' is not understood: after a family's name stand NAME=VALUE"),
         ("mine,units=1", "',units=1' is not understood"),
         ("mine units=64,b=1", "',b=1' is not understood"),

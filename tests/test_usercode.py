@@ -81,3 +81,31 @@ def test_an_error_of_other_code_is_placed_where_it_was_raised(tmp_path):
         load_object("json:loads", tmp_path)("{")
     assert "decoder.py, line" in describe_error(caught.value, tmp_path)
     assert describe_error(ValueError("two\nlines"), tmp_path) == "ValueError: two lines"
+
+
+def test_two_folders_may_each_have_a_module_of_one_name_and_helpers_of_it(tmp_path):
+    for place in ("first", "second"):
+        (tmp_path / place / "users_kit").mkdir(parents=True)
+        (tmp_path / place / "users_same.py").write_text(
+            "from users_kit.part import where\nimport users_beside\nplace = where, users_beside.where\n"
+        )
+        (tmp_path / place / "users_beside.py").write_text(f"where = {place!r}\n")
+        (tmp_path / place / "users_kit" / "__init__.py").write_text("")
+        (tmp_path / place / "users_kit" / "part.py").write_text(f"where = {place!r}\n")
+    for place in ("first", "second", "first"):
+        assert load_object("users_same:place", tmp_path / place) == (place, place)
+        assert load_object("users_kit.part:where", tmp_path / place) == place
+
+
+def test_a_module_is_imported_once_and_those_of_python_and_installed_ones_stay(tmp_path):
+    (tmp_path / "first").mkdir()
+    (tmp_path / "second").mkdir()
+    (tmp_path / "first" / "users_once.py").write_text("import yaml, json\nthing = object()\n")
+    (tmp_path / "second" / "users_other.py").write_text("x = 1\n")
+    (tmp_path / "second" / "json.py").write_text("")
+    thing = load_object("users_once:thing", tmp_path / "first")
+    kept = {name: sys.modules[name] for name in ("yaml", "json", "users_once")}
+    load_object("users_other:x", tmp_path / "second")
+    assert load_object("json:loads", tmp_path / "second") is kept["json"].loads
+    assert load_object("users_once:thing", tmp_path / "first") is thing
+    assert all(sys.modules[name] is module for name, module in kept.items())

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.text import Text
 
 from archsearch.commands.spaces import placed
 from archsearch.commands.tables import console, print_table
-from archsearch.data.audit import Audit, audit, require_clean
+from archsearch.data.audit import REMEDIES, Audit, audit, require_clean
 from archsearch.data.dataset import Dataset
-from archsearch.data.findings import Kind
+from archsearch.data.findings import EXAMPLES, Kind
 from archsearch.data.sources import load
+from archsearch.errors import DataError
 from archsearch.records import DataSummary
 from archsearch.report.words import count, listing
 from archsearch.space import SearchSpace
@@ -36,18 +38,28 @@ def show_audit(space: SearchSpace) -> None:
     out.print()
     print_table(COLUMNS, [[str(cell) for cell in row] for row in found.rows], long="class")
     out.print()
-    for line in [*found.notes, found.noise, _baseline(found)]:
+    # A set that is too small is a finding, which says the noise too.
+    noise = [] if any(one.kind is Kind.SMALL_VALIDATION for one in found.findings) else [found.noise]
+    for line in [*found.notes, *noise, _baseline(found)]:
         _print(line)
     out.print()
     for finding in found.findings:
-        _print(f"{'error' if finding.is_error else 'warning'}: {finding.sentence}")
+        remedy = f" {REMEDIES[finding.kind]}" if finding.is_error else ""
+        _print(f"{'error' if finding.is_error else 'warning'}: {finding.sentence}{remedy}")
+        if len(finding.samples) > EXAMPLES:
+            for names in finding.samples:
+                console().print(f"  {' = '.join(names)}", soft_wrap=True)
     errors, warnings = len(found.errors), len(found.warnings)
     said = [count(errors, "error")] if errors else []
     said += [count(warnings, "warning")] if warnings else []
     _print(f"The audit has {listing(said)}." if said else "The audit found no fault.")
     sys.stdout.flush()
-    with placed(space):
-        require_clean(found)
+    if errors:
+        with placed(space):
+            raise DataError(
+                f"data: the audit has {count(errors, 'error')}, shown above: mend the data, or write "
+                "`allow_leaks: true` under `data` to search all the same"
+            )
 
 
 def audited(space: SearchSpace) -> tuple[Dataset, tuple[str, ...]]:
@@ -76,11 +88,11 @@ def warn(data: DataSummary) -> None:
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
     """A spinner on stderr where that is a terminal."""
-    err = Console(stderr=True)
+    err = Console(stderr=True, emoji=False)
     if not err.is_terminal:
         yield
         return
-    with err.status(what):
+    with err.status(Text(what)):  # as it is: words of the user's may look like markup
         yield
 
 

@@ -120,16 +120,23 @@ def _sizes(space: SearchSpace, shape: DataShape, different: int) -> Iterator[Lin
     named = f", {len(space.architectures)} of them named" if space.architectures else ""
     left_out = "; what HyperModels make is not counted" if size.is_partial else ""
     recipes = _counted(size.recipes.text, "recipe")
-    yield Line("size", f"{_counted(size.architectures.text, 'architecture')}{named}, {recipes}{left_out}")
-    for name, extreme in (("smallest", size.smallest), ("largest", size.largest)):
+    if size.architectures.number == 0:
+        yield Line("size", f"architectures: HyperModels make them, not counted; {recipes}")
+    else:
+        yield Line("size", f"{_counted(size.architectures.text, 'architecture')}{named}, {recipes}{left_out}")
+    limit = space.constraints.parameters
+    extremes = {
+        "smallest": size.smallest,
+        "largest": size.largest,
+        "least memory": size.least_memory,
+        "most memory": size.most_memory,
+    }
+    for name, extreme in extremes.items():
         if extreme:
-            parameters = _number_of(extreme.amount, "parameter")
-            yield Line(name, f"{parameters}: {extreme.architecture.notation}", is_whole=True)
-    for name, extreme in (("least memory", size.least_memory), ("most memory", size.most_memory)):
-        if extreme:
-            yield Line(name, f"{_memory(extreme)}: {extreme.architecture.notation}", is_whole=True)
+            amount = _memory(extreme) if "memory" in name else _number_of(extreme.amount, "parameter")
+            within = ", within the constraint" if limit and name in ("largest", "most memory") else ""
+            yield Line(name, f"{amount}{within}: {extreme.architecture.notation}", is_whole=True)
     if size.samples:
-        limit = space.constraints.parameters
         broken = "" if limit is None else f"; {size.too_large} of them are too large for the constraints"
         yield Line("samples", f"{size.samples} drawn at random, {different} different{broken}")
 

@@ -10,12 +10,13 @@ from archsearch.commands.name_groups import name_groups
 from archsearch.commands.schema_ import schema_text
 from archsearch.commands.starter import SCHEMA_FILE, Folder, starter
 from archsearch.commands.tables import console
-from archsearch.errors import Refused
+from archsearch.errors import DataError, Refused
 from archsearch.report.words import count
 
 # Two trainings at once, one core each, do about twice the work of one training on two cores.
 MOST_WORKERS = 2
 MOST_CLASSES_SHOWN = 12
+MOST_ENDINGS_SHOWN = 5
 
 
 def write_starter(folder: Path | None, output: Path) -> None:
@@ -29,20 +30,20 @@ def write_starter(folder: Path | None, output: Path) -> None:
 
     Raises
     ------
-    DataError
-        If the folder is no folder of images by class, or holds one class only.
     Refused
-        If there is such a file already, or it can't be written.
+        If the folder is no folder of images by class, or holds one class only; if there is such a file
+        already, or it can't be written.
     """
     if os.path.lexists(output):
-        raise Refused(f"{output}: is there already and is left as it is; choose another file with --output")
+        raise Refused(f"{output}: exists already; choose another file with --output")
     found = None if folder is None else look_at(folder, output)
     name = output.stem if folder is None else folder.resolve().name
     text = starter(name, shlex.quote(str(output)), found, min(MOST_WORKERS, os.cpu_count() or 1))
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         _write(output.with_name(SCHEMA_FILE), schema_text())
-        _write(output, text)
+        with output.open("x", encoding="utf-8") as file:  # never over a file that came in the meantime
+            file.write(text)
     except OSError as error:
         raise Refused(f"{output}: can't be written: {error.strerror or error}") from None
     out = console()
@@ -70,14 +71,18 @@ def look_at(folder: Path, output: Path) -> Folder:
 
     Raises
     ------
-    DataError
+    Refused
+        If it is no folder of images by class.
     """
     from archsearch.data.folders import image_shape, list_folder
     from archsearch.space.data_words import Data
 
     data = Data(image_folder=str(folder))
-    listed = list_folder(data, Path.cwd())
-    *size, channels = image_shape(data, listed)
+    try:
+        listed = list_folder(data, Path.cwd())
+        *size, channels = image_shape(data, listed)
+    except DataError as error:  # there is no space yet whose words it could name
+        raise Refused(str(error).removeprefix("data: image_folder: ")) from None
     counts: dict[str, Counter[str]] = {}
     names: dict[tuple[str, str], list[str]] = {}
     for file in listed.files:
@@ -91,6 +96,7 @@ def look_at(folder: Path, output: Path) -> Folder:
         size=(size[0], size[1]),
         is_grey=channels == 1,
         groups=name_groups(names),
+        ignored=Counter(Path(file).suffix.lower() for file in listed.ignored),
     )
 
 
@@ -108,6 +114,8 @@ def _findings(found: Folder) -> list[str]:
     ]
     for split, classes in found.counts.items():
         lines.append(f"{split or 'to be split':<13} {_counts(classes)}")
+    if found.ignored:
+        lines.append(f"{'ignored':<13} {_ignored(found.ignored)}")
     if found.groups:
         lines.append(f"{'groups':<13} perhaps {found.groups.groups:,}, by file name: {found.groups.pattern}")
         for (one, other), number in found.groups.crossing.items():
@@ -115,6 +123,15 @@ def _findings(found: Folder) -> list[str]:
                 f"{'':<13} {count(number, 'name')} in both {one} and {other}: read the starter's comment"
             )
     return lines
+
+
+def _ignored(endings: Mapping[str, int]) -> str:
+    ordered = sorted(endings.items(), key=lambda pair: (-pair[1], not pair[0], pair[0]))
+    kinds = [f"{number:,} {ending or 'without ending'}" for ending, number in ordered]
+    if len(kinds) > MOST_ENDINGS_SHOWN:
+        kinds[MOST_ENDINGS_SHOWN:] = [f"{sum(number for _, number in ordered[MOST_ENDINGS_SHOWN:]):,} others"]
+    files = count(sum(endings.values()), "file")
+    return f"{files} ({', '.join(kinds)}): only JPEG, PNG, BMP, GIF are read"
 
 
 def _counts(classes: Mapping[str, int]) -> str:

@@ -52,13 +52,15 @@ def name_groups(names: Mapping[tuple[str, str], Sequence[str]]) -> NameGroups | 
     names : mapping of (split, class) to sequence of str
         File names without their folders; the split is empty where none is given.
     """
-    stems = {name.rpartition(".")[0] or name for part in names.values() for name in part}
-    alternatives = sorted(_alternatives(sorted(stems), ""))
+    # A name in two folders of a class, or with two endings, says no more than once.
+    once = {part: sorted({_stem(name): name for name in inside}.values()) for part, inside in names.items()}
+    stems = {_stem(name) for inside in once.values() for name in inside}
+    alternatives = _shared(sorted(_alternatives(sorted(stems), "")), once)
     if not 0 < len(alternatives) <= MOST_ALTERNATIVES:
         return None
-    pattern = f"({'|'.join(alternatives)})"
-    found = {part: _by_group(pattern, inside) for part, inside in names.items()}
-    total = sum(map(len, names.values()))
+    pattern = _either(alternatives)
+    found = {part: _by_group(pattern, inside) for part, inside in once.items()}
+    total = sum(map(len, once.values()))
     groups = [group for part in found.values() for group in part.values()]
     covered = sum(map(len, groups))
     shared = sum(len(group) for group in groups if len(group) > 1)
@@ -73,6 +75,23 @@ def name_groups(names: Mapping[tuple[str, str], Sequence[str]]) -> NameGroups | 
         groups=len(set().union(*by_split.values())),
         crossing=_crossing(by_split),
     )
+
+
+def _stem(name: str) -> str:
+    return name.rpartition(".")[0] or name
+
+
+def _either(alternatives: Sequence[str]) -> str:
+    return f"({'|'.join(alternatives)})"
+
+
+def _shared(alternatives: Sequence[str], names: Mapping[tuple[str, str], Sequence[str]]) -> list[str]:
+    """Those of which some number stands in several names; the others only count."""
+    if not alternatives:
+        return []
+    parts = (_by_group(_either(alternatives), inside) for inside in names.values())
+    shared = {group for part in parts for group, inside in part.items() if len(inside) > 1}
+    return [each for each in alternatives if any(re.fullmatch(each, group) for group in shared)]
 
 
 def _alternatives(stems: Sequence[str], literal: str) -> Iterator[str]:

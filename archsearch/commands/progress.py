@@ -51,16 +51,18 @@ class Tally:
     def best_text(self) -> str:
         """The best so far in words."""
         if self.best is None:
-            return "none yet"
-        return f"{self.best.score:.4f} {self.best.verdict} (trial {self.best.number})"
+            return "best none yet"
+        return f"best {self.best.score:.4f} {self.best.verdict} (trial {self.best.number})"
 
     @property
     def left_text(self) -> str:
-        """The time left, from the pace so far."""
+        """The time left, from the pace so far; empty when nothing is left to do."""
+        if self.ended >= self.total:
+            return ""
         if not self.ended_here:
             return "time left: not known yet"
         pace = (time.monotonic() - self.started_at) / self.ended_here
-        return f"about {duration(pace * max(0, self.total - self.ended))} left"
+        return f"about {duration(pace * (self.total - self.ended))} left"
 
 
 @contextmanager
@@ -89,10 +91,9 @@ class _Lines:
                 self._say(f"{self._tally.ended} of {event.total} trials done; the workers are starting")
             case TrialEnded(trial):
                 self._tally.add(trial)
-                self._say(
-                    f"[{self._tally.ended}/{self._tally.total}] trial {trial.number} {trial.label}: "
-                    f"{_ending(trial)}; best {self._tally.best_text}; {self._tally.left_text}"
-                )
+                line = f"[{self._tally.ended}/{self._tally.total}] trial {trial.number} {trial.label}"
+                standing = [_ending(trial), self._tally.best_text, self._tally.left_text]
+                self._say(f"{line}: {'; '.join(filter(None, standing))}")
             case EpochMeasured(trial, epoch) if self._is_quiet_for_long():
                 progress = f"epoch {epoch.epoch}/{trial.recipe.epochs}, {_losses(epoch)}"
                 self._say(f"trial {trial.number} {trial.label}: {progress}")
@@ -110,7 +111,7 @@ class _Live:
 
     def __init__(self) -> None:
         self._tally = Tally(0)
-        self._console = Console(stderr=True)
+        self._console = Console(stderr=True, emoji=False)
         self._bars = Progress(
             TextColumn("{task.fields[title]}", markup=False),
             BarColumn(bar_width=24 if self._console.width >= ROOMY else 8),
@@ -154,7 +155,7 @@ class _Live:
             total=self._tally.total,
             completed=self._tally.ended,
             count=f"{self._tally.ended}/{self._tally.total} trials",
-            text=f"best {self._tally.best_text}, {self._tally.left_text}",
+            text=", ".join(filter(None, (self._tally.best_text, self._tally.left_text))),
         )
 
 
@@ -173,4 +174,4 @@ def _ending(trial: TrialResult) -> str:
     val_loss = sum(epoch.val_loss for epoch in delivered) / len(delivered)
     gap = val_loss - sum(epoch.train_loss_eval for epoch in delivered) / len(delivered)
     seeds = f", mean of {len(delivered)} seeds" if len(delivered) > 1 else ""
-    return f"{trial.verdict}, val loss {val_loss:.4f}, gap {gap:.4f}{seeds} ({took})"
+    return f"{trial.verdict}, val loss {val_loss:.4f}, gap {gap:z.4f}{seeds} ({took})"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from archsearch.diagnosis import Diagnosis, Verdict, diagnose_trials
 from archsearch.errors import ExitCode
-from archsearch.ranking import Ranked, rank, table, why_first
+from archsearch.ranking import Ranked, best_run, rank, table, why_first
 from archsearch.records import SearchSnapshot, Status, linear_model_of
 
 if TYPE_CHECKING:
@@ -79,10 +79,10 @@ class SearchResult:
 
     @property
     def best_model(self) -> Path | None:
-        """The ``.keras`` file of the first in the ranking."""
+        """The ``.keras`` file of the first in the ranking; of several seeds the one with the lowest score."""
         if not self.judged.ranked:
             return None
-        model = self.judged.ranked[0].trial.runs[0].model
+        model = best_run(self.judged.ranked[0].trial.runs).model
         return self.models / model if model else None
 
     @property

@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib import metadata
@@ -22,8 +22,8 @@ from archsearch.data.shapes import data_shape
 from archsearch.data.sources import load
 from archsearch.errors import ArchsearchError, DataError, Refused, StoreError, TrackingError
 from archsearch.execution import WorkerPool, require_backend
-from archsearch.execution.hypermodels import arguments_of, builder_for
-from archsearch.records import Status
+from archsearch.execution.hypermodels import arguments_of, builder_for, require_builds
+from archsearch.records import SearchSnapshot, Status
 from archsearch.report import write_report
 from archsearch.space import SearchSpace
 from archsearch.study import (
@@ -38,7 +38,7 @@ from archsearch.study import (
     space_completer,
     space_sampler,
 )
-from archsearch.study.hypermodels import completer_with, require_builds, sampler_with
+from archsearch.study.hypermodels import completer_with, sampler_with
 from archsearch.tracking import Artifacts, Closing, Mirror, MirrorThread, Tracking, check_answers, first_line
 
 # Who interrupts a process may kill it seconds later: MLflow gets no more than this of them.
@@ -108,14 +108,12 @@ def run_search(space: SearchSpace, options: Options, notify: Notify) -> SearchRe
     StorageFull
     """
     store = Store(options.store)
-    store.prepare()
     place = store.place_for(space, new=options.new)
     tracking = Tracking.choose(options.tracking_uri, store.database, store.artifacts)
     total = space.trials if options.trials is None else options.trials
     nothing_left = _nothing_left(place, space, total)
     if not nothing_left:
         require_backend()
-        _require_folder(options.reports)
         if options.tracking == "now":
             check_answers(tracking)
     with ExitStack() as stack:
@@ -126,21 +124,31 @@ def run_search(space: SearchSpace, options: Options, notify: Notify) -> SearchRe
         sample = sampler_with(builder, space, space_sampler(space, shape))
         complete = completer_with(builder, space, space_completer(space, shape))
         if not nothing_left:
-            require_builds(space, builder, complete)
+            require_builds(space, builder)
             _require_same_data(place, space)
         header = None if place.record.is_file() else _header(place, space)
+        # Nothing is written before all that the user brings is known to be usable.
+        store.prepare()
+        if not nothing_left:
+            _require_folder(options.reports)
         lock = place.lock()
         stack.callback(lock.release)
         if nothing_left:
             record = stack.enter_context(Record.open(place.record))
             work = _Work(place, record, tracking, options, space.search.hours)
             work.settle(nothing_left, total)
-            return _conclude(work, nothing_left, None)
+            return _conclude(work, nothing_left, None, {})
+        record = stack.enter_context(_record(place, space, header))
         pool = WorkerPool(
-            space.data, space.folder, space.execution.workers, place.models, place.logs, arguments_of(space)
+            space.data,
+            record.header().data.fingerprint,
+            space.folder,
+            space.execution.workers,
+            place.models,
+            place.logs,
+            arguments_of(space),
         )
         stack.callback(pool.close)
-        record = stack.enter_context(_record(place, space, header))
         work = _Work(place, record, tracking, options, space.search.hours)
         record.begin_session(options.command, pool.capacity, total)
         deadline = _deadline(options.hours, work.seconds_left)
@@ -148,6 +156,9 @@ def run_search(space: SearchSpace, options: Options, notify: Notify) -> SearchRe
         search = Search(space, record, pool, notify, sample, complete)
         try:
             with interrupts.deferred() as stop:
+                builder.stops = lambda: (
+                    stop.is_set() or (deadline is not None and time.monotonic() >= deadline)
+                )
                 outcome = search.run(total, deadline, stop)
         except BaseException:
             pool.close()
@@ -157,7 +168,7 @@ def run_search(space: SearchSpace, options: Options, notify: Notify) -> SearchRe
         record.end_session(outcome, search.driver_seconds)
         if outcome is Outcome.INTERRUPTED:
             return _interrupted(work, mirror)
-        return _conclude(work, outcome, mirror)
+        return _conclude(work, outcome, mirror, search.exhausted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +255,7 @@ def _nothing_left(place: Place, space: SearchSpace, total: int) -> str | None:
     with Record.open(place.record, read_only=True) as record:
         trials = record.trials(with_runs=False)[0]
         sessions = record.sessions()
-        has_ended = bool(sessions) and sessions[-1].status in (Outcome.FINISHED, Outcome.ALL_FAILED)
+        has_ended = bool(trials) and sessions[-1].status in (Outcome.FINISHED, Outcome.ALL_FAILED)
         # A space can hold fewer new architectures than trials were asked for.
         is_exhausted = has_ended and record.total() == total
         is_time_up = _seconds_left(record, space.search.hours) < SHORTEST_SECONDS
@@ -279,8 +290,13 @@ def _interrupted(work: _Work, mirror: MirrorThread | None) -> SearchResult:
     return work.result(judged, Outcome.INTERRUPTED, None, notes)
 
 
-def _conclude(work: _Work, status: str, mirror: MirrorThread | None) -> SearchResult:
-    """Judge all trials against each other, write the report, bring MLflow into line."""
+def _conclude(
+    work: _Work, status: str, mirror: MirrorThread | None, exhausted: Mapping[str, str]
+) -> SearchResult:
+    """Judge all trials against each other, write the report, bring MLflow into line.
+
+    `exhausted` has the families of which no more trials can be made, with the reasons.
+    """
     judged = judge(work.record.snapshot())
     verdicts = {
         number: (str(diagnosis.verdict), str(diagnosis.delivered))
@@ -293,6 +309,8 @@ def _conclude(work: _Work, status: str, mirror: MirrorThread | None) -> SearchRe
     report, notes = None, []
     if status == Outcome.HOURS_REACHED:
         notes.append(_how_to_go_on(work))
+    elif len(judged.snapshot.trials) < judged.snapshot.total:
+        notes.append(_why_fewer(judged.snapshot, exhausted))
     try:
         report = write_report(
             judged.snapshot,
@@ -305,6 +323,13 @@ def _conclude(work: _Work, status: str, mirror: MirrorThread | None) -> SearchRe
         notes.append(f"no report: {error}")
     note = _bring_into_line(work, mirror, work.result(judged, status, report, []))
     return work.result(judged, status, report, [*notes, note] if note else notes)
+
+
+def _why_fewer(snapshot: SearchSnapshot, exhausted: Mapping[str, str]) -> str:
+    """Why a search has ended before its total."""
+    reasons = [f"{family}: {reason}" for family, reason in exhausted.items()]
+    why = "; ".join(reasons) or "nothing new is left to try"
+    return f"{why}; {len(snapshot.trials)} of {snapshot.total} trials"
 
 
 def _how_to_go_on(work: _Work) -> str:

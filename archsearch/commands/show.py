@@ -43,7 +43,7 @@ def show(result: SearchResult, ui_command: str) -> None:
     for paragraph in [_status(result), result.why] if rows else [_status(result)]:
         out.print("\n".join(textwrap.wrap(paragraph, min(out.width, 100))))
     out.print()
-    later = f"none: {_program()} report {result.search}"
+    later = f"not written yet: {_program()} report {result.search} writes it"
     places = {
         "report": str(_shortest(result.report)) if result.report else later,
         "best model": str(_shortest(result.best_model)) if result.best_model else "none",
@@ -76,7 +76,7 @@ def _row(ranked: Ranked) -> list[str]:
         str(ranked.diagnosis.verdict),
         f"{ranked.score:.4f}",
         f"{ranked.val_loss:.4f}",
-        f"{ranked.gap:.4f}",
+        f"{ranked.gap:z.4f}",
         str(trial.parameters),
         f"{trial.seconds:.1f}",
     ]
@@ -90,7 +90,7 @@ def _reference_row(reference: Reference) -> list[str]:
         "reference",
         "–",
         f"{reference.val_loss:.4f}",
-        f"{reference.gap:.4f}",
+        f"{reference.gap:z.4f}",
         str(reference.parameters),
         f"{reference.seconds:.1f}",
     ]

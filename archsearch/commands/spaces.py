@@ -13,6 +13,9 @@ from archsearch.data.shapes import data_shape
 from archsearch.errors import DataError, SpaceError
 from archsearch.resources import bundled_spaces
 from archsearch.space import SearchSpace
+from archsearch.space.data_words import Data
+from archsearch.space.document import Location
+from archsearch.space.parameters import Words
 from archsearch.space.size import require_within
 
 
@@ -51,8 +54,14 @@ def read_space(space: SearchSpace | Mapping[str, Any] | str | PathLike[str]) -> 
         If its data are not there, or not laid out as the space says.
     """
     parsed = _parsed(space)
-    with placed(parsed):
-        shape = data_shape(parsed.data, parsed.folder)
+    try:
+        with placed(parsed):
+            shape = data_shape(parsed.data, parsed.folder)
+    except DataError:
+        if _is_template(space, parsed):
+            remedy = f"archsearch spaces {space} > my_space.yaml"
+            raise SpaceError(f"{space}: a template, to be copied and changed: {remedy}") from None
+        raise
     parsed.require_fit(shape.input_shape)
     require_within(parsed, shape.input_shape, len(shape.classes))
     return parsed
@@ -64,7 +73,24 @@ def placed(space: SearchSpace) -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        raise DataError(f"{space.place_of(('data', space.data.kind))}{error}") from None
+        raise DataError(f"{space.place_of(_word_of(str(error), space.data))}{error}") from None
+
+
+def _word_of(message: str, data: Data) -> Location:
+    """The word that a fault of the data is about: the one it begins with, else the source."""
+    _, first, second, *_ = [*message.split(": "), "", ""]
+    if first not in data.model_fields_set:
+        return "data", data.kind
+    words = getattr(data, first)
+    below = isinstance(words, Words) and second in words.model_fields_set
+    return ("data", first, second) if below else ("data", first)
+
+
+def _is_template(name: object, space: SearchSpace) -> bool:
+    """Whether it is the bundled space of that name, on images that the user has to give."""
+    path = bundled_spaces().get(str(name))
+    is_bundled = path is not None and path.absolute().parent == space.folder
+    return is_bundled and space.data.image_folder is not None
 
 
 def _parsed(space: SearchSpace | Mapping[str, Any] | str | PathLike[str]) -> SearchSpace:
@@ -78,6 +104,8 @@ def _parsed(space: SearchSpace | Mapping[str, Any] | str | PathLike[str]) -> Sea
     bundled = bundled_spaces()
     if str(space) in bundled and not path.is_file():
         return SearchSpace.from_yaml(bundled[str(space)])
+    if path.is_dir():
+        raise SpaceError(f"{space}: a folder, no space; for images, archsearch init {space} writes one")
     if path.exists() or path.suffix in (".yaml", ".yml"):
         return SearchSpace.from_yaml(path)
     raise SpaceError(f"{space}: no such file, nor a bundled space{_suggestion(str(space), list(bundled))}")

@@ -4,7 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from archsearch.commands.name_groups import NameGroups
 from archsearch.report.words import count, listing
@@ -38,6 +38,8 @@ class Folder:
         Height and width, the most common ones of the images looked at.
     is_grey : bool
     groups : NameGroups or None
+    ignored : mapping of str to int
+        Other files than images, by their endings in lower case.
     """
 
     path: str
@@ -46,6 +48,7 @@ class Folder:
     size: tuple[int, int]
     is_grey: bool
     groups: NameGroups | None
+    ignored: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_split(self) -> bool:

@@ -50,7 +50,11 @@ def console() -> Console:
     """A console on stdout, as wide as the terminal, or boundless in a pipe."""
     is_terminal = sys.stdout.isatty()
     return Console(
-        markup=False, highlight=False, width=None if is_terminal else WHOLE, soft_wrap=not is_terminal
+        markup=False,
+        emoji=False,
+        highlight=False,
+        width=None if is_terminal else WHOLE,
+        soft_wrap=not is_terminal,
     )
 
 

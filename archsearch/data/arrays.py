@@ -12,7 +12,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from archsearch.data.dataset import Samples
-from archsearch.data.loaded import Loaded, needs_streaming
+from archsearch.data.loaded import Loaded, in_blocks, needs_streaming
 from archsearch.data.shapes import SHAPES
 from archsearch.errors import DataError, Refused
 from archsearch.space.data_words import PARTS, Data, Part
@@ -84,7 +84,7 @@ def load_archive(data: Data, folder: Path) -> Loaded:
     path, where = _archive(data, folder)
     try:
         with np.load(path, allow_pickle=False) as archive:
-            names = _names(archive.files, where)
+            names = _names(archive.files, where, data)
             arrays = {key: archive[key] for pair in names.values() for key in pair}
     except _UNREADABLE as error:
         raise DataError(f"{where}: can't be read: {_cause(error)}") from None
@@ -102,20 +102,36 @@ def archive_shape(data: Data, folder: Path) -> tuple[tuple[int, ...], tuple[str,
     path, where = _archive(data, folder)
     try:
         with np.load(path, allow_pickle=False) as archive:
-            names = _names(archive.files, where)
+            names = _names(archive.files, where, data)
             labels = {key: archive[key] for _, key in names.values()}
         with zipfile.ZipFile(path) as zipped:
-            samples = next(iter(names.values()))[0]
-            shape = _header(zipped, samples)
+            shapes = {key: _header(zipped, key) for key, _ in names.values()}
     except _UNREADABLE as error:
         raise DataError(f"{where}: can't be read: {_cause(error)}") from None
-    classes, _ = _classes(
-        {key: _flat_labels(array, f"{where}: {key}") for key, array in labels.items()}, where
-    )
-    return _input_shape(shape, f"{where}: {samples}"), classes
+    input_shape = _input_shape(shapes, where)
+    return input_shape, _classes(_flat(names, shapes, labels, where), where)[0]
 
 
-def called(data: Data, folder: Path) -> Loaded:
+# What the user's function returned when its shape was asked for, until it is loaded.
+_kept: dict[tuple[str | None, Path, bool], Loaded] = {}
+
+
+def called_shape(data: Data, folder: Path) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Input shape and classes of what the user's function returns, which is kept for `load_called`.
+
+    Raises
+    ------
+    DataError
+        As `load_called`.
+    """
+    key = _key(data, folder)
+    if key not in _kept:
+        _kept.clear()
+        _kept[key] = _called(data, folder)
+    return _kept[key].samples.stored.shape[1:], _kept[key].classes
+
+
+def load_called(data: Data, folder: Path) -> Loaded:
     """What the user's function returns.
 
     Raises
@@ -123,6 +139,14 @@ def called(data: Data, folder: Path) -> Loaded:
     DataError
         If it can't be imported, raises, or returns something other than samples and labels.
     """
+    return _kept.pop(_key(data, folder), None) or _called(data, folder)
+
+
+def _key(data: Data, folder: Path) -> tuple[str | None, Path, bool]:
+    return data.python, folder.resolve(), data.test == "none"
+
+
+def _called(data: Data, folder: Path) -> Loaded:
     assert data.python is not None
     where = f"data: python: {data.python}"
     try:
@@ -141,15 +165,15 @@ def called(data: Data, folder: Path) -> Loaded:
 def _mapping(returned: Any, where: str) -> dict[str, Array]:
     """What a function returned, under the names of an archive."""
     if isinstance(returned, Mapping):
-        return {str(key): np.asarray(value) for key, value in returned.items()}
+        return {str(key): _array(value, f"{where}: {key}") for key, value in returned.items()}
     is_sequence = isinstance(returned, tuple | list)
     if is_sequence and len(returned) == 2 and not any(isinstance(part, tuple) for part in returned):
-        return {"x": np.asarray(returned[0]), "y": np.asarray(returned[1])}
+        return {key: _array(value, f"{where}: {key}") for key, value in zip("xy", returned, strict=True)}
     pairs = is_sequence and all(isinstance(part, tuple | list) and len(part) == 2 for part in returned)
     if pairs and len(returned) in (2, 3):
         parts = PARTS if len(returned) == 3 else ("train", "test")
         return {
-            f"{letter}_{part}": np.asarray(array)
+            f"{letter}_{part}": _array(array, f"{where}: {letter}_{part}")
             for part, pair in zip(parts, returned, strict=True)
             for letter, array in zip("xy", pair, strict=True)
         }
@@ -185,8 +209,11 @@ def _header(zipped: zipfile.ZipFile, key: str) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def _names(found: Any, where: str) -> dict[str, tuple[str, str]]:
-    """The keys of samples and labels of each part; the part ``""`` is everything, still to be split."""
+def _names(found: Any, where: str, data: Data) -> dict[str, tuple[str, str]]:
+    """The keys of samples and labels of each part; the part ``""`` is everything, still to be split.
+
+    A test set that the space goes without is left out.
+    """
     lower = {str(key).lower(): str(key) for key in found}
     names = {}
     for part in ("", *PARTS):
@@ -201,20 +228,28 @@ def _names(found: Any, where: str) -> dict[str, tuple[str, str]]:
         names.pop("", None)
     elif set(names) != {""}:
         raise DataError(f"{where}: has {', '.join(map(str, found)) or 'nothing'}; it needs {KEYS}")
+    if data.test == "none":
+        names.pop("test", None)
     return names
+
+
+def _array(value: Any, where: str) -> Array:
+    if isinstance(value, np.memmap):
+        return value
+    try:
+        array = np.asarray(value)
+        # Of texts with a NaN among them NumPy makes texts, one of them "nan".
+        return np.asarray(value, object) if array.dtype.kind == "U" and isinstance(value, list) else array
+    except Exception as error:  # lists of different lengths, and whatever a class of the user's raises
+        raise DataError(f"{where} can't be made an array: {' '.join(str(error).split())}") from None
 
 
 def _loaded(
     arrays: Mapping[str, Array], where: str, data: Data, classes: tuple[str, ...] | None = None
 ) -> Loaded:
-    names = _names(arrays, where)
-    if data.test == "none":
-        names.pop("test", None)
-    samples, notes = _samples([arrays[x] for x, _ in names.values()], [x for x, _ in names.values()], where)
-    flat = {y: _flat_labels(arrays[y], f"{where}: {y}") for _, y in names.values()}
-    for (x, y), array in zip(names.values(), flat.values(), strict=True):
-        if len(arrays[x]) != len(array):
-            raise DataError(f"{where}: {len(arrays[x])} samples in {x}, but {len(array)} labels in {y}")
+    names = _names(arrays, where, data)
+    samples, notes = _samples({key: arrays[key] for key, _ in names.values()}, where)
+    flat = _flat(names, {key: array.shape for key, array in arrays.items()}, arrays, where)
     known, indices = _classes(flat, where)
     if classes is not None and len(known) == len(classes):
         known = classes
@@ -233,25 +268,40 @@ def _loaded(
     return Loaded(samples, np.concatenate(indices), known, titles, given, notes=notes)
 
 
-def _samples(parts: list[Array], keys: list[str], where: str) -> tuple[Samples, tuple[str, ...]]:
-    shapes = [_input_shape(part.shape, f"{where}: {key}") for part, key in zip(parts, keys, strict=True)]
-    for part, key, shape in zip(parts, keys, shapes, strict=True):
-        if shape != shapes[0]:
-            raise DataError(f"{where}: samples of shape {shape} in {key}, but {shapes[0]} in {keys[0]}")
+def _samples(parts: Mapping[str, Array], where: str) -> tuple[Samples, tuple[str, ...]]:
+    shape = _input_shape({key: part.shape for key, part in parts.items()}, where)
+    for key, part in parts.items():
         if part.dtype.kind not in "buif":
             raise DataError(f"{where}: {key} holds {part.dtype}, not numbers")
-        if part.dtype.kind == "f" and not np.isfinite(part).all():
-            broken = int((~np.isfinite(part)).sum())
+        blocks = in_blocks(part) if part.dtype.kind == "f" else ()
+        broken = sum(int((~np.isfinite(block)).sum()) for block in blocks)
+        if broken:
             raise DataError(f"{where}: {key} holds {broken} numbers that are not finite (NaN or infinite)")
-    stored = np.concatenate([part.reshape(len(part), *shapes[0]) for part in parts])
+    shaped = [part.reshape(len(part), *shape) for part in parts.values()]
+    stored = shaped[0] if len(shaped) == 1 else np.concatenate(shaped)
     is_streamed = needs_streaming(stored.shape)
     if stored.dtype == np.uint8 and stored.ndim > 2:
         return Samples(stored, 1 / 255, is_streamed), ()
-    small = stored.astype(np.float32) if stored.dtype == np.float64 else stored
-    return Samples(small, 1.0, is_streamed), ()
+    # What is on disk stays there.
+    is_small = stored.dtype != np.float64 or isinstance(stored, np.memmap)
+    samples = Samples(stored if is_small else stored.astype(np.float32), 1.0, is_streamed)
+    if stored.ndim > 2 and stored.max() > 1:
+        values = f"values from {stored.min():g} to {stored.max():g}"
+        return samples, (f"{values} are taken as they are; networks learn images best scaled to 0…1",)
+    return samples, ()
 
 
-def _input_shape(shape: tuple[int, ...], where: str) -> tuple[int, ...]:
+def _input_shape(shapes: Mapping[str, tuple[int, ...]], where: str) -> tuple[int, ...]:
+    """The shape of a sample, the same in arrays of these shapes."""
+    found = {key: _sample_shape(shape, f"{where}: {key}") for key, shape in shapes.items()}
+    first = next(iter(found))
+    for key, shape in found.items():
+        if shape != found[first]:
+            raise DataError(f"{where}: samples of shape {shape} in {key}, but {found[first]} in {first}")
+    return found[first]
+
+
+def _sample_shape(shape: tuple[int, ...], where: str) -> tuple[int, ...]:
     """One sample's shape: images get a channel axis."""
     if len(shape) not in (2, 3, 4):
         raise DataError(
@@ -261,6 +311,20 @@ def _input_shape(shape: tuple[int, ...], where: str) -> tuple[int, ...]:
     if 0 in shape:
         raise DataError(f"{where} has the shape {shape}: it is empty")
     return (*shape[1:], 1) if len(shape) == 3 else shape[1:]
+
+
+def _flat(
+    names: Mapping[str, tuple[str, str]],
+    shapes: Mapping[str, tuple[int, ...]],
+    labels: Mapping[str, Array],
+    where: str,
+) -> dict[str, Array]:
+    """The labels of each part, one for each of its samples."""
+    flat = {y: _flat_labels(labels[y], f"{where}: {y}") for _, y in names.values()}
+    for x, y in names.values():
+        if shapes[x][0] != len(flat[y]):
+            raise DataError(f"{where}: {shapes[x][0]} samples in {x}, but {len(flat[y])} labels in {y}")
+    return flat
 
 
 def _flat_labels(labels: Array, where: str) -> Array:
@@ -276,6 +340,11 @@ def _flat_labels(labels: Array, where: str) -> Array:
         )
     if labels.ndim != 1:
         raise DataError(f"{where} has the shape {labels.shape}; it must be one label for each sample")
+    if labels.dtype.kind in "fO":
+        import pandas as pd
+
+        if missing := int(pd.isna(labels).sum()):
+            raise DataError(f"{where}: {missing} of {len(labels)} samples have no label (None or NaN)")
     if labels.dtype.kind == "f" and np.array_equal(labels, np.floor(labels)):
         labels = labels.astype(np.int64)
     if labels.dtype.kind == "S":

@@ -35,7 +35,7 @@ SHIFT = 0.1
 differs by as much: 10 percentage points are more than most architectures differ by."""
 
 SHIFT_ERRORS = 3.0
-"""Of the smaller set, which a difference must exceed too: chance alone does so 1 time in 370."""
+"""Of a share in val or test, which a difference must exceed too: chance alone does so 1 time in 370."""
 
 EXAMPLE_ACCURACY = 0.8  # whose interval says how far a validation set can be trusted
 

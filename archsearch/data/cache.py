@@ -4,7 +4,9 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -12,21 +14,25 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archsearch.data.loaded import needs_streaming
+from archsearch.data.loaded import digest_of, needs_streaming
 from archsearch.errors import DataError
 
 Pixels = NDArray[np.uint8]
 
-_END = b"archsearch images 1"
+# A decoding that was killed leaves its file; none takes as long as this.
+STALE_SECONDS = 24 * 3600
+
+_END = b"archsearch images 2"
 _LENGTH_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decoded:
-    """One image, shape (height, width, channels); or None and why it can't be read."""
+    """One image, shape (height, width, channels); or None, why it can't be read, and if that may pass."""
 
     pixels: Pixels | None
     why: str = ""
+    is_passing: bool = False
     is_resized: bool = False
     is_recolored: bool = False
 
@@ -43,6 +49,8 @@ class Decoding:
         Those of them that had another size, or other colors.
     unreadable : tuple of (int, str)
         The number of each file that could not be read, and why.
+    copies : tuple of (int, int)
+        The number of each image that has the pixels of an earlier one, and the first such one's.
     digest : str
         SHA-256 of the pixels.
     """
@@ -51,6 +59,7 @@ class Decoding:
     resized: int
     recolored: int
     unreadable: tuple[tuple[int, str], ...]
+    copies: tuple[tuple[int, int], ...]
     digest: str
 
 
@@ -75,8 +84,8 @@ def cached(key: Any, shape: tuple[int, int, int], decode: Callable[[], Iterator[
     """What `decode` yields: from the cache if it is there and whole, else decoded and put there.
 
     A file is written under a passing name and renamed, so that processes that do it at once don't disturb
-    each other. Where the folder can't be written, the images are kept in a nameless file among the system's
-    temporary ones.
+    each other. It gets no name if a file could not be read for a reason that may pass. Where the folder can't
+    be written, the images are kept in a nameless file among the system's temporary ones.
 
     Parameters
     ----------
@@ -105,23 +114,34 @@ def cached(key: Any, shape: tuple[int, int, int], decode: Callable[[], Iterator[
 
 
 def _written(path: Path, shape: tuple[int, int, int], decode: Callable[[], Iterator[Decoded]]) -> Cached:
+    _remove_stale(path.parent)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
     try:
         with os.fdopen(descriptor, "w+b") as file:
-            decoding = _write(file, decode())
+            decoding, is_lasting = _write(file, decode())
             # After a power cut a file under its own name must be whole.
             os.fsync(file.fileno())
-            Path(name).replace(path)
+            if is_lasting:
+                Path(name).replace(path)
+            else:
+                Path(name).unlink()
             return Cached(_mapped(file, decoding, shape), decoding)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
 
 
+def _remove_stale(folder: Path) -> None:
+    for part in folder.glob(".*.part"):
+        with suppress(OSError):  # another process may do it too
+            if time.time() - part.stat().st_mtime > STALE_SECONDS:
+                part.unlink()
+
+
 def _passing(shape: tuple[int, int, int], decode: Callable[[], Iterator[Decoded]], trouble: str) -> Cached:
     try:
         with tempfile.TemporaryFile() as file:
-            decoding = _write(file, decode())
+            decoding, _ = _write(file, decode())
             return Cached(_mapped(file, decoding, shape), decoding, trouble)
     except OSError as error:
         raise DataError(
@@ -130,26 +150,32 @@ def _passing(shape: tuple[int, int, int], decode: Callable[[], Iterator[Decoded]
         ) from None
 
 
-def _write(file: IO[bytes], decoded: Iterator[Decoded]) -> Decoding:
-    """Write pixels, then what was met, the length of that, and a mark."""
+def _write(file: IO[bytes], decoded: Iterator[Decoded]) -> tuple[Decoding, bool]:
+    """Write pixels, then what was met, the length of that, and a mark; tell if that is worth keeping."""
     digest = hashlib.sha256()
     images = resized = recolored = 0
-    unreadable = []
+    unreadable, copies = [], []
+    firsts: dict[bytes, int] = {}
+    is_lasting = True
     for number, image in enumerate(decoded):
         if image.pixels is None:
             unreadable.append((number, image.why))
+            is_lasting = is_lasting and not image.is_passing
             continue
         data = image.pixels.tobytes()
         file.write(data)
         digest.update(data)
+        first = firsts.setdefault(digest_of(data), images)
+        if first < images:
+            copies.append((images, first))
         images += 1
         resized += image.is_resized
         recolored += image.is_recolored
-    decoding = Decoding(images, resized, recolored, tuple(unreadable), digest.hexdigest())
+    decoding = Decoding(images, resized, recolored, tuple(unreadable), tuple(copies), digest.hexdigest())
     facts = json.dumps(asdict(decoding)).encode()
     file.write(facts + len(facts).to_bytes(_LENGTH_BYTES, "little") + _END)
     file.flush()
-    return decoding
+    return decoding, is_lasting
 
 
 def _read(path: Path, shape: tuple[int, int, int]) -> Cached | None:
@@ -175,7 +201,8 @@ def _facts(file: IO[bytes]) -> Decoding:
     file.seek(-tail - length, os.SEEK_END)
     facts = json.loads(file.read(length))
     unreadable = tuple((number, why) for number, why in facts.pop("unreadable"))
-    return Decoding(**facts, unreadable=unreadable)
+    copies = tuple((number, first) for number, first in facts.pop("copies"))
+    return Decoding(**facts, unreadable=unreadable, copies=copies)
 
 
 def _mapped(file: IO[bytes], decoding: Decoding, shape: tuple[int, int, int]) -> Pixels:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archsearch.errors import DataError
-from archsearch.space.data_words import PARTS, Data, Groups, Part
+from archsearch.space.data_words import PARTS, Data, Part
 
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
 FORMATS = ("JPEG", "PNG", "BMP", "GIF")
@@ -77,6 +77,7 @@ def list_folder(data: Data, folder: Path) -> ImageFolder:
             (part, top / inner) for part, top in parts.items() for inner in _class_folders(root, top, name)
         ]
         if not parts:
+            _require_splits_outside(tops, root, name)
             places = [(None, top) for top in _class_folders(root, Path(), name)]
         loose += [top / file for top in parts.values() for file in _files_of(root / top)]
         classes = tuple(sorted({place.name for _, place in places}))
@@ -121,6 +122,19 @@ def _parts(tops: Sequence[Path], name: str) -> dict[Part, Path]:
             f"neither a split nor a class; {LAYOUT}"
         )
     return parts
+
+
+def _require_splits_outside(tops: Sequence[Path], root: Path, name: str) -> None:
+    """Refuse splits inside of class folders, whose images would be shuffled into each other."""
+    if len(tops) < 2:
+        return  # a folder around the splits, which is told otherwise
+    for top in tops:
+        splits = [inner for inner in _subfolders(root / top) if inner.name.lower() in _PART_NAMES]
+        if any(_PART_NAMES[split.name.lower()] == "train" for split in splits):
+            raise DataError(
+                f"data: image_folder: {name}: {top} holds folders named like splits ({_listed(splits)}): "
+                f"write {splits[-1]}/{top} for {top}/{splits[-1]}, and so on"
+            )
 
 
 def _class_folders(root: Path, top: Path, name: str) -> list[Path]:
@@ -223,7 +237,7 @@ def describe_damage(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def groups_of(words: Groups, listed: ImageFolder) -> tuple[str, ...]:
+def groups_of(data: Data, listed: ImageFolder) -> tuple[str, ...]:
     """The group of each image; empty for a group of its own.
 
     Groups of splits that do not share one numbering get the split's name before theirs.
@@ -233,13 +247,18 @@ def groups_of(words: Groups, listed: ImageFolder) -> tuple[str, ...]:
     DataError
         If no file name matches, or if `across` names splits that the folder does not have.
     """
+    words = data.groups
+    assert words is not None
     assert words.pattern is not None
     given = {file.part for file in listed.files if file.part is not None}
-    strangers = [part for part in words.across or () if part not in given]
+    left_out = {"test"} if data.test == "none" else set()
+    strangers = [part for part in words.across or () if part not in given | left_out]
     if strangers:
-        found = ", ".join(part for part in PARTS if part in given) or "no splits"
+        found = ", ".join(part for part in PARTS if part in given)
+        remedy = f"leave out {', '.join(strangers)}" if found else "leave across out"
         raise DataError(
-            f"data: groups: across: {', '.join(strangers)} of {listed.root}: the folder has {found}"
+            f"data: groups: across: {', '.join(strangers)} of {listed.root}: the folder has "
+            f"{found or 'no splits'}; {remedy}, for what is split off shares the numbers of the rest"
         )
     across = given if words.across is None else set(words.across)
     groups = tuple(_groups(re.compile(words.pattern), across, listed.files))
@@ -255,6 +274,8 @@ def groups_of(words: Groups, listed: ImageFolder) -> tuple[str, ...]:
 def _groups(pattern: re.Pattern[str], across: set[Part], files: Sequence[ImageFile]) -> Iterator[str]:
     for file in files:
         found = pattern.search(Path(file.path).name)
-        group = (found[1] if pattern.groups else found[0]) if found else None
+        # Of alternatives, each with its own brackets, one takes part.
+        groups = (found.groups() or (found[0],)) if found else ()
+        group = next((one for one in groups if one is not None), "")
         scope = "" if file.part is None or file.part in across else f"{file.part}:"
         yield f"{scope}{group}" if group else ""

@@ -47,6 +47,9 @@ def load_folder(data: Data, folder: Path) -> Loaded:
     shape = image_shape(data, listed)
     found = cached(_key(listed, shape), shape, partial(_decode_all, listed, shape))
     why = dict(found.decoding.unreadable)
+    firsts = np.arange(found.decoding.images)
+    for number, first in found.decoding.copies:
+        firsts[number] = first
     kept = [number for number in range(len(listed.files)) if number not in why]
     files = [listed.files[number] for number in kept]
     groups, group_notes = _groups(data, listed, kept)
@@ -60,6 +63,7 @@ def load_folder(data: Data, folder: Path) -> Loaded:
         unreadable=tuple(f"{_printable(listed.files[number].path)}: {text}" for number, text in why.items()),
         notes=(*_notes(found, shape, listed), *group_notes),
         digest=found.decoding.digest,
+        firsts=firsts,
     )
 
 
@@ -108,7 +112,9 @@ def decode(path: Path, shape: tuple[int, int, int]) -> Decoded:
             resized = upright if upright.size == size else upright.resize(size, Image.Resampling.BILINEAR)
             pixels = np.asarray(resized, np.uint8).reshape(shape)
     except Exception as error:  # Pillow raises nearly anything for damaged files
-        return Decoded(None, describe_damage(error))
+        # An error of the system (no permission, too many open files) may be gone the next time.
+        is_passing = isinstance(error, OSError) and error.errno is not None
+        return Decoded(None, describe_damage(error), is_passing=is_passing)
     return Decoded(pixels, is_resized=was != size, is_recolored=is_recolored)
 
 
@@ -136,7 +142,7 @@ def _groups(
 ) -> tuple[NDArray[np.str_] | None, tuple[str, ...]]:
     if data.groups is None:
         return None, ()
-    groups = groups_of(data.groups, listed)
+    groups = groups_of(data, listed)
     ungrouped = groups.count("")
     note = f"{ungrouped} of {len(groups)} images have no group by their name: each is a group of its own"
     return np.array([groups[number] for number in kept], np.str_), (note,) if ungrouped else ()

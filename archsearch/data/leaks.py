@@ -1,6 +1,5 @@
 """What samples share that should not be on two sides of a split: pixels, nearly all pixels, a group."""
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from archsearch.data.dataset import Dataset, Samples
 from archsearch.data.findings import DataFinding, Kind, examples, number
+from archsearch.data.loaded import digest_of
 from archsearch.data.near_duplicates import near_clusters
 from archsearch.space.data_words import PARTS
 
@@ -90,7 +90,7 @@ def exact_clusters(x: Samples, indices: NDArray[np.int64]) -> list[list[int]]:
     """The samples at `indices` in sets of the same stored numbers; most are sets of one."""
     found: dict[bytes, list[int]] = defaultdict(list)
     for index in indices.tolist():
-        found[hashlib.blake2b(x.stored[index].tobytes(), digest_size=16).digest()].append(index)
+        found[digest_of(x.stored[index].tobytes())].append(index)
     return list(found.values())
 
 

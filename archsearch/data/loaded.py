@@ -1,8 +1,10 @@
 """What a source gives, before it is split."""
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,9 @@ from archsearch.space.data_words import Part
 # Float32 samples larger than this share of the memory are streamed: each worker holds the training part,
 # the framework may hold it once more, and there may be several workers.
 STREAMED_SHARE = 1 / 8
+
+# Bytes of an array on disk that are looked at in one go.
+BLOCK_BYTES = 16 * 1024**2
 
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
@@ -34,6 +39,8 @@ class Loaded:
     unreadable, notes : tuple of str
     digest : str
         Of the samples, where it is known already.
+    firsts : array of int64, shape (samples,), or None
+        The first sample with the same numbers as each, where that is known already.
     """
 
     samples: Samples
@@ -45,6 +52,25 @@ class Loaded:
     unreadable: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     digest: str = ""
+    firsts: NDArray[np.int64] | None = None
+
+
+def in_blocks(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Successive rows of `array`, of which each copy fits into memory even where the whole does not."""
+    rows = max(1, BLOCK_BYTES * len(array) // max(1, array.nbytes))
+    return (array[start : start + rows] for start in range(0, len(array), rows))
+
+
+def digest_of(numbers: bytes) -> bytes:
+    """What stands for the numbers of a sample when samples are compared."""
+    return hashlib.blake2b(numbers, digest_size=16).digest()
+
+
+def first_samples(x: Samples) -> NDArray[np.int64]:
+    """The first sample with the same stored numbers as each, shape (len(x),)."""
+    firsts: dict[bytes, int] = {}
+    rows = (digest_of(row.tobytes()) for row in x.stored)
+    return np.array([firsts.setdefault(row, number) for number, row in enumerate(rows)], np.int64)
 
 
 def needs_streaming(shape: tuple[int, ...]) -> bool:

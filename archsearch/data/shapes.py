@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archsearch.data.weights import require_known_classes
-from archsearch.space.data_words import Data
+from archsearch.space.data_words import TABLES, Data
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,8 @@ SHAPES = {
 def data_shape(data: Data, folder: Path = Path()) -> DataShape:
     """The shape of `data`, at as little cost as their source allows.
 
-    Named data sets need nothing; a folder of images is listed and some headers are read; of archives and
-    tables the headers and labels are read. A function has to be called.
+    Named data sets need nothing; a folder of images is listed and some headers are read; of archives the
+    headers and labels are read. Tables have to be read, a function has to be called.
 
     Parameters
     ----------
@@ -83,15 +83,13 @@ def _shape(data: Data, folder: Path) -> DataShape:
 
         listed = list_folder(data, folder)
         return DataShape(image_shape(data, listed), listed.classes)
-    if data.kind in ("csv", "parquet"):
-        from archsearch.data.tables import table_shape
+    if data.kind in TABLES:
+        from archsearch.data.tables import load_table
 
-        return DataShape(*table_shape(data, folder))
+        table = load_table(data, folder)
+        return DataShape(table.samples.stored.shape[1:], table.classes)
+    from archsearch.data import arrays
+
     if data.npz is not None:
-        from archsearch.data.arrays import archive_shape
-
-        return DataShape(*archive_shape(data, folder))
-    from archsearch.data.arrays import called
-
-    loaded = called(data, folder)
-    return DataShape(loaded.samples.stored.shape[1:], loaded.classes)
+        return DataShape(*arrays.archive_shape(data, folder))
+    return DataShape(*arrays.called_shape(data, folder))

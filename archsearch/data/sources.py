@@ -1,14 +1,14 @@
 """Loading the data a space names."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from archsearch.data.dataset import Dataset, Samples
-from archsearch.data.loaded import Loaded
+from archsearch.data.loaded import Loaded, first_samples, in_blocks
 from archsearch.data.shapes import DataShape
 from archsearch.data.splits import Split, TooFewGroups, split
 from archsearch.data.weights import class_weights, require_known_classes
@@ -69,7 +69,7 @@ def _read(data: Data, folder: Path) -> Loaded:
     if data.npz is not None:
         return arrays.load_archive(data, folder)
     if data.python is not None:
-        return arrays.called(data, folder)
+        return arrays.load_called(data, folder)
     return arrays.load_digits() if data.source == "digits" else arrays.load_keras(data)
 
 
@@ -82,7 +82,7 @@ def _require_every_class(data: Data, loaded: Loaded) -> None:
         if missing:
             raise DataError(
                 f"data: {data.origin}: the {part} split has no readable sample of {', '.join(missing)}; "
-                "every split needs every class"
+                f"every split needs every class{_unreadable(loaded, missing)}"
             )
     if loaded.given and "test" not in loaded.given and not _may_lack_test(data):
         found = " and ".join(part for part in PARTS if part in loaded.given)
@@ -106,23 +106,59 @@ def _require_counts(data: Data, loaded: Loaded, indices: NDArray[np.int64], need
         raise DataError(
             f"data: {data.origin} can't be split as asked: the class {loaded.classes[number]} has "
             f"{counts[number]} samples, and {needed} parts need one each"
+            f"{_unreadable(loaded, [loaded.classes[number]])}"
         )
+
+
+def _unreadable(loaded: Loaded, classes: Sequence[str]) -> str:
+    """What to add where those classes have files that could not be read."""
+    files = [text for text in loaded.unreadable if set(classes) & set(text.split("/"))]
+    return f" ({len(files)} files of it could not be read, such as {files[0]})" if files else ""
 
 
 def _split(data: Data, loaded: Loaded) -> Split:
     test = None if data.test == "none" else data.test
+    is_given = "val" in loaded.given and (test is None or "test" in loaded.given)
+    # Whose samples may leak is asked for them as they are.
+    groups = loaded.groups if is_given or data.allow_leaks else _with_copies(loaded)
     try:
-        return split(loaded.labels, data.validation, test, data.split_seed, loaded.given, loaded.groups)
+        return split(loaded.labels, data.validation, test, data.split_seed, loaded.given, groups)
     except TooFewGroups as error:
         raise DataError(
             f"data: {data.origin} can't be split as asked: the class {loaded.classes[error.label]} has "
-            f"too few groups ({error.groups}) for every part to get one"
+            f"{_too_few(error.groups, loaded, groups)}"
         ) from None
     except ValueError as error:
         raise DataError(
             f"data: {data.origin} can't be split as asked: {error} ({len(loaded.labels)} samples of "
             f"{len(loaded.classes)} classes, validation: {data.validation}, test: {data.test})"
         ) from None
+
+
+def _too_few(count: int, loaded: Loaded, groups: NDArray[np.str_] | None) -> str:
+    things = "different samples" if loaded.groups is None else "groups"
+    hint = "" if groups is loaded.groups else "; with allow_leaks: true identical samples may be in several"
+    return f"too few {things} ({count}) for every part to get one{hint}"
+
+
+def _with_copies(loaded: Loaded) -> NDArray[np.str_] | None:
+    """The groups, after those that share identical samples were made one: copies on two sides are a leak."""
+    firsts = first_samples(loaded.samples) if loaded.firsts is None else loaded.firsts
+    count = len(firsts)
+    shared_out = firsts[loaded.given.get("train", np.arange(count))]
+    if len(np.unique(shared_out)) == len(shared_out):
+        return loaded.groups
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    mates = np.arange(count)
+    if loaded.groups is not None:
+        _, starts, of = np.unique(loaded.groups, return_index=True, return_inverse=True)
+        mates = np.where(loaded.groups == "", mates, starts[of])
+    rows = np.tile(np.arange(count), 2)
+    links = coo_array((np.ones(2 * count, np.bool_), (rows, np.concatenate([firsts, mates]))), (count, count))
+    together: NDArray[np.str_] = connected_components(links, directed=False)[1].astype(np.str_)
+    return together
 
 
 def _unused_words(data: Data, loaded: Loaded) -> Iterator[str]:
@@ -137,7 +173,8 @@ def _fingerprint(samples: Samples, loaded: Loaded, parts: Split) -> str:
     if loaded.digest:
         digest.update(loaded.digest.encode())
     else:
-        digest.update(np.ascontiguousarray(samples.stored).tobytes())
+        for block in in_blocks(samples.stored):
+            digest.update(np.ascontiguousarray(block).data)
     for array in (loaded.labels, *parts):
-        digest.update(np.ascontiguousarray(array).tobytes())
+        digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()[:16]

@@ -75,7 +75,7 @@ def split(
     Raises
     ------
     ValueError
-        If a class has too few samples to be in every part.
+        If a class has too few samples to be in every part, or no choice of whole groups gives it to all.
     TooFewGroups
         If it has too few groups.
     """
@@ -83,7 +83,8 @@ def split(
     rest = everything = given.get("train", np.arange(len(labels)))
     held_out = given.get("test", np.empty(0, np.int64))
     if "test" not in given and test is not None:
-        rest, held_out = _part(rest, labels, test * len(everything), seed, groups)
+        left = 1 if "val" in given else 2
+        rest, held_out = _part(rest, labels, test * len(everything), seed, groups, left)
     if "val" in given:
         train, val = rest, given["val"]
     else:
@@ -106,9 +107,15 @@ def _measured(train: Indices, labels: Indices, size: int, seed: int, by_hand: bo
         return train
     if not by_hand and size >= len(classes) and counts.min() >= 2:
         return _stratified(train, labels, size, seed)[1]
-    # The same share of each class, one sample at least; scikit-learn refuses where there are very few.
-    mixed = np.random.default_rng(seed).permutation(train)
-    shares = np.maximum(1, np.round(size * counts / len(train)).astype(np.int64))
+    # scikit-learn refuses where there are very few.
+    return draw(train, labels, size, seed)
+
+
+def draw(indices: Indices, labels: Indices, size: int, seed: int) -> Indices:
+    """About `size` of the samples at `indices`: the same share of each class, one sample at least."""
+    classes, counts = np.unique(labels[indices], return_counts=True)
+    mixed = np.random.default_rng(seed).permutation(indices)
+    shares = np.maximum(1, np.round(size * counts / len(indices)).astype(np.int64))
     taken = [mixed[labels[mixed] == one][:share] for one, share in zip(classes, shares, strict=True)]
     return np.sort(np.concatenate(taken))
 
@@ -118,8 +125,8 @@ def _val_half(
 ) -> NDArray[np.bool_]:
     """Mark one half of `val`: by groups if those give halves alike, else by samples."""
     half = np.zeros(len(val), np.bool_)
-    whole = groups is not None and _grouped_half(val, labels, seed, groups)
-    if whole is not False and whole is not None:
+    whole = None if groups is None else _grouped_half(val, labels, seed, groups)
+    if whole is not None:
         half[np.searchsorted(val, whole)] = True
     elif not by_hand and np.unique(labels[val], return_counts=True)[1].min() >= 2:
         half[_stratified(np.arange(len(val)), labels[val], len(val) / 2, seed)[1]] = True
@@ -144,22 +151,36 @@ def _counts(labels: Indices, indices: Indices) -> NDArray[np.int64]:
 
 
 def _part(
-    indices: Indices, labels: Indices, size: float, seed: int, groups: Groups | None
+    indices: Indices, labels: Indices, size: float, seed: int, groups: Groups | None, left: int = 1
 ) -> tuple[Indices, Indices]:
+    """Part off about `size` samples; the rest is for `left` parts, each of which needs every class."""
     if groups is None or not (groups[indices] != "").any():
-        return _stratified(indices, labels, size, seed)
-    return _by_groups(indices, labels, size, seed, groups)
+        return _stratified(indices, labels, size, seed, left)
+    return _by_groups(indices, labels, size, seed, groups, left)
 
 
-def _stratified(indices: Indices, labels: Indices, size: float, seed: int) -> tuple[Indices, Indices]:
+def _stratified(
+    indices: Indices, labels: Indices, size: float, seed: int, left: int = 1
+) -> tuple[Indices, Indices]:
     from sklearn.model_selection import train_test_split
 
-    rest, part = train_test_split(indices, test_size=round(size), random_state=seed, stratify=labels[indices])
-    return np.sort(rest), np.sort(part)
+    own = labels[indices]
+    _, part = train_test_split(np.arange(len(own)), test_size=round(size), random_state=seed, stratify=own)
+    is_part = np.zeros(len(own), np.bool_)
+    is_part[part] = True
+    # A share of very few samples may be none of them, or too many.
+    rng = np.random.default_rng(seed)
+    for label in np.unique(own):
+        inside, outside = (np.flatnonzero((own == label) & (is_part == side)) for side in (True, False))
+        if not len(inside):
+            is_part[rng.choice(outside)] = True
+        elif len(outside) < left:
+            is_part[inside[1:][: left - len(outside)]] = False
+    return indices[~is_part], indices[is_part]
 
 
 def _by_groups(
-    indices: Indices, labels: Indices, size: float, seed: int, groups: Groups
+    indices: Indices, labels: Indices, size: float, seed: int, groups: Groups, left: int = 1
 ) -> tuple[Indices, Indices]:
     """Part off about `size` samples in whole groups, each class in about the same share.
 
@@ -171,6 +192,9 @@ def _by_groups(
     classes, own = np.unique(labels[indices], return_inverse=True)
     counts = np.zeros((of.max() + 1, len(classes)), np.int64)
     np.add.at(counts, (of, own), 1)
+    held = (counts > 0).sum(axis=0)
+    if held.min() < 1 + left:
+        raise TooFewGroups(int(classes[held.argmin()]), int(held.min()))
     totals = counts.sum(axis=0)
     share = size / len(indices)
     rng = np.random.default_rng(seed)
@@ -182,13 +206,32 @@ def _by_groups(
             best, least = taken, error
         if least <= GOOD_ENOUGH:
             break
+    best = _completed(best, counts, left)
+    inside = (counts[best] > 0).sum(axis=0)
+    if (lacking := (inside < 1) | (held - inside < left)).any():
+        one = int(classes[lacking.argmax()])
+        raise ValueError(f"no choice of whole groups gives class number {one} to every part")
     is_part = best[of]
-    for number, one in enumerate(classes):
-        inside = int((own[is_part] == number).sum())
-        if not 0 < inside < totals[number]:
-            held = int((counts[:, number] > 0).sum())
-            raise TooFewGroups(int(one), held)
     return indices[~is_part], indices[is_part]
+
+
+def _completed(taken: NDArray[np.bool_], counts: NDArray[np.int64], left: int) -> NDArray[np.bool_]:
+    """`taken` after the smallest groups were moved by which both sides get every class.
+
+    The other side gets `left` groups of each, one for each of the parts that it is for.
+    """
+    taken, has, sizes = taken.copy(), counts > 0, counts.sum(axis=1)
+    for label in np.repeat(np.arange(counts.shape[1]), left):
+        inside, outside = has[taken].sum(axis=0), has[~taken].sum(axis=0)
+        if not inside[label]:
+            movable = ~taken & has[:, label] & ~(has & (outside <= left)).any(axis=1)
+        elif outside[label] < left:
+            movable = taken & has[:, label] & ~(has & (inside <= 1)).any(axis=1)
+        else:
+            continue
+        if movable.any():
+            taken[np.where(movable, sizes, sizes.sum() + 1).argmin()] ^= True
+    return taken
 
 
 def _numbered(groups: Groups, indices: Indices) -> NDArray[np.int64]:

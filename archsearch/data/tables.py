@@ -1,5 +1,6 @@
 """Tables of numbers: CSV and Parquet files, one row for each sample."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,19 +15,8 @@ from archsearch.space.data_words import Data
 if TYPE_CHECKING:
     import pandas as pd
 
-
-def table_shape(data: Data, folder: Path) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """``(features,)`` and the classes of a table, from its header and its label column.
-
-    Raises
-    ------
-    DataError
-        If there is no such file or column, or if labels are missing.
-    """
-    path, where = _table(data, folder)
-    features = _features(data, _columns(data, path, where), where)
-    labels = _read(data, path, where, [str(data.label)])[str(data.label)]
-    return (len(features),), _classes(labels, where)[0]
+# What pandas calls a column without a heading.
+_NAMELESS = re.compile(r"Unnamed: \d+")
 
 
 def load_table(data: Data, folder: Path) -> Loaded:
@@ -35,22 +25,22 @@ def load_table(data: Data, folder: Path) -> Loaded:
     Raises
     ------
     DataError
-        As `table_shape`; if a feature is no number, or if values are missing.
+        If there is no such file or column, if rows have more fields than the header, if a feature is no
+        number, or if values are missing.
     """
-    path, where = _table(data, folder)
-    features = _features(data, _columns(data, path, where), where)
-    grouped = data.groups.column if data.groups is not None else None
-    label = str(data.label)
-    wanted = [*features, label, *([grouped] if grouped and grouped != label else [])]
-    frame = _read(data, path, where, wanted)
-    classes, indices = _classes(frame[label], where)
+    path, where = folder / Path(data.origin).expanduser(), f"data: {data.kind}: {data.origin}"
+    if not path.is_file():
+        raise DataError(f"{where}: no such file")
+    frame = _read(data, path, where)
+    features = _features(data, list(frame.columns), where)
+    classes, indices = _classes(frame[str(data.label)], where)
     x = _numbers(frame[features], where)
     groups = None
-    if grouped is not None:
-        column = frame[grouped]
+    if data.groups is not None:
+        column = frame[data.groups.column]
         groups = np.where(column.isna(), "", column.astype(str)).astype(np.str_)
     names = [f"row {number}" for number in range(1, len(frame) + 1)]
-    return Loaded(Samples(x), indices, classes, names, groups=groups)
+    return Loaded(Samples(x), indices, classes, names, groups=groups, notes=_notes(features))
 
 
 def standardised(loaded: Samples, train: NDArray[np.int64]) -> Samples:
@@ -62,34 +52,31 @@ def standardised(loaded: Samples, train: NDArray[np.int64]) -> Samples:
     return Samples(((values - mean) / deviation).astype(np.float32))
 
 
-def _table(data: Data, folder: Path) -> tuple[Path, str]:
-    path, where = folder / Path(data.origin).expanduser(), f"data: {data.kind}: {data.origin}"
-    if not path.is_file():
-        raise DataError(f"{where}: no such file")
-    return path, where
-
-
-def _columns(data: Data, path: Path, where: str) -> list[str]:
-    if data.kind == "csv":
-        return [str(name) for name in _read(data, path, where, None).columns]
-    import pyarrow.parquet  # type: ignore[import-untyped]
-
-    try:
-        return [str(name) for name in pyarrow.parquet.read_schema(path).names]
-    except Exception as error:
-        raise DataError(f"{where}: can't be read as parquet: {' '.join(str(error).split())}") from None
-
-
-def _read(data: Data, path: Path, where: str, columns: list[str] | None) -> "pd.DataFrame":
-    """Some columns of the table; None is the header of a CSV file."""
+def _read(data: Data, path: Path, where: str) -> "pd.DataFrame":
+    """The whole table: of some columns only, pandas would not see that a row has too many fields."""
     import pandas as pd
 
     try:
         if data.kind == "parquet":
-            return pd.read_parquet(path, columns=columns)
-        return pd.read_csv(path, nrows=0) if columns is None else pd.read_csv(path, usecols=columns)
+            # An index that was saved along numbers the rows; it is no column.
+            frame = pd.read_parquet(path).reset_index(drop=True)
+            names = frame.columns.to_series()
+        else:
+            # In pieces, a column of numbers and texts would hold both.
+            frame = pd.read_csv(path, low_memory=False)
+            # pandas gives columns of one name different ones.
+            names = pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0].dropna()
     except Exception as error:  # pandas and pyarrow raise nearly anything for damaged files
         raise DataError(f"{where}: can't be read as {data.kind}: {' '.join(str(error).split())}") from None
+    if not isinstance(frame.index, pd.RangeIndex):
+        raise DataError(
+            f"{where}: line 2 has more fields than the header: give a column of row names a heading, and "
+            "look for commas within numbers and at the ends of lines"
+        )
+    twice = [str(name) for name in names[names.duplicated()].unique()]
+    if twice:
+        raise DataError(f"{where}: more than one column is called {', '.join(twice)}")
+    return frame.rename(columns=str)
 
 
 def _features(data: Data, columns: list[str], where: str) -> list[str]:
@@ -109,6 +96,15 @@ def _features(data: Data, columns: list[str], where: str) -> list[str]:
     if not features:
         raise DataError(f"{where}: no columns are left as features beside {', '.join(taken)}")
     return features
+
+
+def _notes(features: list[str]) -> tuple[str, ...]:
+    return tuple(
+        f"the column {name} has no heading in the file and is a feature; if it numbers the rows, write "
+        f'drop: ["{name}"]'
+        for name in features
+        if _NAMELESS.fullmatch(name)
+    )
 
 
 def _numbers(frame: "pd.DataFrame", where: str) -> NDArray[np.float64]:
@@ -131,7 +127,7 @@ def _numbers(frame: "pd.DataFrame", where: str) -> NDArray[np.float64]:
     if not np.isfinite(x).all():
         broken = [str(name) for name, bad in zip(frame, ~np.isfinite(x).all(axis=0), strict=True) if bad]
         raise DataError(f"{where}: infinite numbers in {', '.join(broken)}")
-    return x
+    return x + 0.0  # -0 becomes 0: rows of either are identical
 
 
 def _classes(labels: "pd.Series", where: str) -> tuple[tuple[str, ...], NDArray[np.int64]]:

@@ -95,6 +95,9 @@ def _diagnose(
 ) -> Diagnosis:
     if not trial.runs:
         return _without_curves(trial.status, "")
+    if trial.status is not Status.COMPLETED:
+        ended_by = trial.runs[-1]  # the seeds before it may have been good; the trial is not
+        return _diagnose_run(trial, ended_by, data, reference_loss, best_val_loss)
     return majority([_diagnose_run(trial, run, data, reference_loss, best_val_loss) for run in trial.runs])
 
 

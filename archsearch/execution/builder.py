@@ -5,44 +5,33 @@ closes. Which values to build with it asks over the pipe, one after the other, b
 while it builds what there is to choose.
 """
 
+import queue
 import sys
 from multiprocessing.connection import Connection
 from typing import Any
 
 from archsearch.errors import Refused
 from archsearch.execution.builds import Build, BuilderSetup, BuildFailed, Built, Hyperparameter, Question
+from archsearch.execution.child import connected
 from archsearch.usercode import describe_error
 
 
 def main(descriptor: int) -> None:
     """Serve builds until the pipe closes."""
-    pipe = Connection(descriptor)
-    setup = _receive(pipe)
+    pipe, inbox = connected(descriptor)
+    setup = inbox.get()
     hypermodels: dict[str, Any] = {}
-    try:
-        while True:
-            pipe.send(_answer(setup, hypermodels, _receive(pipe), pipe))
-    except (_DriverGone, BrokenPipeError):
-        return
-
-
-class _DriverGone(BaseException):
-    """The pipe has ended; no Exception, which the user's code might catch."""
-
-
-def _receive(pipe: Connection) -> Any:
-    try:
-        return pipe.recv()
-    except (EOFError, OSError):
-        raise _DriverGone from None
+    while True:
+        request = inbox.get()
+        asking = _Asking(pipe, inbox) if request.asks else None
+        pipe.send(_answer(setup, hypermodels, request, asking))
 
 
 def _answer(
-    setup: BuilderSetup, hypermodels: dict[str, Any], request: Build, pipe: Connection
+    setup: BuilderSetup, hypermodels: dict[str, Any], request: Build, asking: "_Asking | None"
 ) -> Built | BuildFailed:
     source = setup.sources[request.family]
     words = {"epochs": request.epochs, "batch_size": request.batch_size, "verbose": 0}
-    asking = _Asking(pipe) if request.asks else None
     shape, classes = setup.input_shape, setup.classes
     try:
         # Here, because it needs KerasTuner, which the user may not have.
@@ -74,8 +63,8 @@ def _answer(
 class _Asking:
     """A `Suggest` that asks the driver."""
 
-    def __init__(self, pipe: Connection) -> None:
-        self._pipe = pipe
+    def __init__(self, pipe: Connection, inbox: "queue.SimpleQueue[Any]") -> None:
+        self._pipe, self._inbox = pipe, inbox
 
     def categorical(self, name: str, choices: tuple[Any, ...]) -> Any:
         """One of `choices`."""
@@ -90,11 +79,8 @@ class _Asking:
         return float(self._ask(Question("real", name, low=low, high=high, log=log)))
 
     def _ask(self, question: Question) -> Any:
-        try:
-            self._pipe.send(question)
-        except OSError:
-            raise _DriverGone from None
-        return _receive(self._pipe)
+        self._pipe.send(question)
+        return self._inbox.get()
 
 
 if __name__ == "__main__":

@@ -1,18 +1,14 @@
 """Users' HyperModels built by a process of their own: the driver never loads Keras."""
 
-import os
-import signal
-import subprocess
-import sys
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any, Literal
 
 from archsearch.architecture import Scalar
-from archsearch.errors import ArchsearchError
+from archsearch.execution.child import Child, ChildEnded
 from archsearch.suggest import Suggest
 
 BUILD_SECONDS = 600.0
@@ -21,7 +17,10 @@ BUILD_SECONDS = 600.0
 # TensorFlow keeps about 20 MiB of each model that is built in a process, even after clear_session.
 MOST_BUILDS = 100
 
-LOG_TAIL = 600
+POLL_SECONDS = 0.2
+
+# Models are only built: the GPUs are the workers'.
+_ENVIRONMENT = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,18 +128,28 @@ class BuildFailed:
     reason: str
 
 
+class BuildStopped(Exception):
+    """The search is to stop; what was being built is given up."""
+
+
 class Builder:
     """Builds HyperModels in a process of its own, started at the first build; close it at the end.
 
     Parameters
     ----------
     setup : BuilderSetup
+
+    Attributes
+    ----------
+    stops : callable
+        Looked at while a build is waited for: whether to give it up. By default nothing does.
     """
 
     def __init__(self, setup: BuilderSetup) -> None:
         self._setup = setup
-        self._process: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None
         self._builds = 0
+        self.stops: Callable[[], bool] = lambda: False
 
     def build(
         self,
@@ -160,66 +169,60 @@ class Builder:
             Who chooses the other values; None for their defaults.
         epochs, batch_size : int
             What a ``fit`` of its own is offered.
+
+        Raises
+        ------
+        BuildStopped
+            If `stops` says so before the build is done.
         """
-        if self._process is None or self._builds == MOST_BUILDS:
-            self.close()
-            self._start()
-        self._builds += 1
+        child = self._started()
+        child.send(Build(family, known, suggest is not None, epochs, batch_size))
+        reference = self._setup.sources[family].hypermodel
         try:
-            self._pipe.send(Build(family, known, suggest is not None, epochs, batch_size))
-            while self._pipe.poll(BUILD_SECONDS):
-                message = self._pipe.recv()
-                if not isinstance(message, Question):
-                    assert isinstance(message, Built | BuildFailed)
-                    return message
-                assert suggest is not None
-                self._pipe.send(_chosen(suggest, message))
-        except (EOFError, OSError):
-            return BuildFailed(f"{self._reference(family)}: the process that builds it {self._ended()}")
-        self.close()
-        return BuildFailed(f"{self._reference(family)}: not built after {BUILD_SECONDS:.0f} seconds")
+            built = self._answered(child, suggest)
+        except ChildEnded as ended:
+            self.close()
+            return BuildFailed(f"{reference}: the process that builds it {ended}")
+        except BuildStopped:
+            self.close()
+            raise
+        if built is None:
+            self.close()
+            return BuildFailed(f"{reference}: not built after {BUILD_SECONDS:.0f} seconds")
+        return built
 
     def close(self) -> None:
         """End the process."""
-        if self._process is None:
-            return
-        self._process.kill()
-        self._process.wait()
-        self._process = None
-        self._pipe.close()
-        self._log.close()
+        if self._child:
+            self._child.kill()
+            self._child = None
 
-    def _reference(self, family: str) -> str:
-        return self._setup.sources[family].hypermodel
+    def _started(self) -> Child:
+        if self._builds == MOST_BUILDS:
+            self.close()
+        if self._child is None:
+            log = tempfile.TemporaryFile()  # noqa: SIM115 - the child's to close
+            self._child = Child("archsearch.execution.builder", log, _ENVIRONMENT)
+            self._child.send(self._setup)
+            self._builds = 0
+        self._builds += 1
+        return self._child
 
-    def _start(self) -> None:
-        self._pipe, far_end = Pipe()
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the process is there
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "archsearch.execution.builder", str(far_end.fileno())],
-            pass_fds=[far_end.fileno()],
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-            env=os.environ | _environment(),
-            start_new_session=True,  # Ctrl-C is the driver's to handle
-        )
-        self._builds = 0
-        far_end.close()
-        try:
-            self._pipe.send(self._setup)
-        except OSError as error:
-            raise ArchsearchError(f"the process that builds HyperModels {self._ended()}") from error
-
-    def _ended(self) -> str:
-        """How the process ended, in words, and what it printed last."""
-        assert self._process is not None
-        code = self._process.wait()
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        self._log.seek(0)
-        tail = " ".join(self._log.read().decode(errors="replace")[-LOG_TAIL:].split())
-        self.close()
-        return how + (f"; it last printed: {tail}" if tail else "")
+    def _answered(self, child: Child, suggest: Suggest | None) -> Built | BuildFailed | None:
+        """What the process makes of a build, its questions answered; None where it takes too long."""
+        deadline = time.monotonic() + BUILD_SECONDS
+        while time.monotonic() < deadline:
+            if self.stops():
+                raise BuildStopped
+            if not child.has_news(POLL_SECONDS):
+                continue
+            message = child.receive()
+            if not isinstance(message, Question):
+                assert isinstance(message, Built | BuildFailed)
+                return message
+            assert suggest is not None
+            child.send(_chosen(suggest, message))
+        return None
 
 
 def _chosen(suggest: Suggest, question: Question) -> Any:
@@ -228,12 +231,3 @@ def _chosen(suggest: Suggest, question: Question) -> Any:
     if question.method == "integer":
         return suggest.integer(question.name, int(question.low), int(question.high), log=question.log)
     return suggest.real(question.name, question.low, question.high, log=question.log)
-
-
-def _environment() -> dict[str, str]:
-    return {
-        # Models are only built: the GPUs are the workers'.
-        "CUDA_VISIBLE_DEVICES": "-1",
-        "JAX_PLATFORMS": "cpu",
-        "TF_CPP_MIN_LOG_LEVEL": "2",
-    }

@@ -64,34 +64,60 @@ def builder_for(space: SearchSpace, shape: DataShape | DataSummary) -> Builder:
 
 
 def hypermodel_reports(space: SearchSpace, shape: DataShape | DataSummary) -> list[HyperModelReport]:
-    """Build each HyperModel of `space` once with its defaults; this loads Keras, in another process.
+    """Build what `space` has of HyperModels, as `require_builds` does; this loads Keras, in another process.
 
     Raises
     ------
     SpaceError
-        If one can't be built or trained on the data, with a line for each.
     """
     builder = builder_for(space, shape)
     try:
-        return default_builds(space, builder)
+        return require_builds(space, builder)
     finally:
         builder.close()
 
 
-def default_builds(space: SearchSpace, builder: Builder) -> list[HyperModelReport]:
-    """The same with a builder that stays open."""
-    reports, faults = [], []
+def require_builds(space: SearchSpace, builder: Builder) -> list[HyperModelReport]:
+    """Build each HyperModel of `space` with its defaults, and each line of one under ``architectures``.
+
+    Raises
+    ------
+    SpaceError
+        If one can't be built or trained on the data, or a line breaks a constraint; a line of text for each.
+    """
     recipe = named_recipe(space.training)
+    reports, faults = [], []
     for family, source in sources_of(space).items():
         built = builder.build(family, (), None, recipe.epochs, recipe.batch_size)
         if isinstance(built, BuildFailed):
-            place = space.place_of(("families", family))
-            faults.append(f"{place}families.{family}: {built.reason}")
+            faults.append(f"{space.place_of(('families', family))}families.{family}: {built.reason}")
         else:
             reports.append(_report(family, source.hypermodel, built))
+    usable = {report.family for report in reports}
+    for name, architecture in space.named_architectures.items():
+        # Those of a family that fails as a whole would only repeat its reason.
+        if isinstance(architecture, HyperModelArchitecture) and architecture.family in usable:
+            built = builder.build(
+                architecture.family, architecture.values, None, recipe.epochs, recipe.batch_size
+            )
+            if reason := _fault(built, space.constraints.parameters):
+                faults.append(line_fault(space, name, reason))
     if faults:
         raise SpaceError("\n".join(faults))
     return reports
+
+
+def line_fault(space: SearchSpace, name: str, reason: str) -> str:
+    """What is wrong with a line under ``architectures``, after its place and name."""
+    return f"{space.place_of(('architectures', name))}architectures.{name}: {reason}"
+
+
+def _fault(built: Built | BuildFailed, most: int | None) -> str:
+    if isinstance(built, BuildFailed):
+        return built.reason
+    if most is not None and built.parameters > most:
+        return f"{built.parameters:,} parameters; constraints.parameters allows {most:,}"
+    return ""
 
 
 def _report(family: str, hypermodel: str, built: Built) -> HyperModelReport:

@@ -15,6 +15,8 @@ class Setup:
     Attributes
     ----------
     data : Data
+    fingerprint : str
+        Of the data set that the search began with.
     folder : Path
         What relative paths and the user's modules are looked up from.
     models : Path
@@ -24,6 +26,7 @@ class Setup:
     """
 
     data: Data
+    fingerprint: str
     folder: Path
     models: Path
     arguments: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -32,6 +35,11 @@ class Setup:
 @dataclass(frozen=True, slots=True)
 class Ready:
     """The worker has its libraries and data loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class OtherData:
+    """The worker has loaded other samples than the search began with."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,23 +2,22 @@
 
 import importlib.util
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
-from multiprocessing import Pipe
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-from archsearch.errors import ArchsearchError, Refused, StorageFull
+from archsearch.errors import ArchsearchError, DataError, Refused, StorageFull
+from archsearch.execution.child import Child, ChildEnded
 from archsearch.execution.executor import Event, RunEnded
-from archsearch.execution.messages import Answer, DiskFull, Ready, Setup
+from archsearch.execution.messages import Answer, DiskFull, OtherData, Ready, Setup
 from archsearch.records import Status, Training, TrainingRun
 from archsearch.space.data_words import Data
 
-LOG_TAIL = 600
 MOST_FAILED_STARTS = 3
+
+# TensorFlow keeps about 27 MiB of each training in a process: after so many they are more than 1 GiB.
+MOST_TRAININGS = 50
 
 
 class WorkerPool:
@@ -28,6 +27,8 @@ class WorkerPool:
     ----------
     data : Data
         What the workers load.
+    fingerprint : str
+        Of the data set that the search began with; a worker that loads another ends the search.
     folder : Path
         What relative paths in `data` and the user's modules are looked up from.
     workers : int
@@ -43,6 +44,7 @@ class WorkerPool:
     def __init__(
         self,
         data: Data,
+        fingerprint: str,
         folder: Path,
         workers: int,
         models: Path,
@@ -51,7 +53,7 @@ class WorkerPool:
     ) -> None:
         require_backend()
         logs.mkdir(parents=True, exist_ok=True)
-        self._setup = Setup(data, folder, models, arguments or {})
+        self._setup = Setup(data, fingerprint, folder, models, arguments or {})
         threads = max(1, (os.cpu_count() or 1) // workers)
         self._workers = [_Worker(self._setup, threads, logs / f"worker-{n}.log") for n in range(workers)]
 
@@ -67,22 +69,19 @@ class WorkerPool:
 
     def poll(self, timeout: float) -> Sequence[Event]:
         """Wait at most `timeout` seconds for something to happen."""
-        by_pipe = {worker.pipe: worker for worker in self._workers}
-        events: list[Event] = []
-        for pipe in wait(list(by_pipe), timeout):
-            events.extend(by_pipe[pipe].receive())  # type: ignore[index]
-        return events
+        wait([worker.child.pipe for worker in self._workers], timeout)
+        return [event for worker in self._workers if worker.child.has_news() for event in worker.receive()]
 
     def answer(self, trial: int, *, go_on: bool) -> None:
         """Tell the worker that trains `trial` whether to go on."""
         for worker in self._workers:
             if worker.training and worker.training.trial == trial:
-                worker.send(Answer(go_on))
+                worker.child.send(Answer(go_on))
 
     def close(self) -> None:
         """Kill the workers; they hold nothing that is not recorded."""
         for worker in self._workers:
-            worker.kill()
+            worker.child.kill()
 
 
 def require_backend() -> None:
@@ -108,7 +107,7 @@ def require_backend() -> None:
 
 
 class _Worker:
-    """One process, its pipe, and the training it has."""
+    """One process at a time, and the training it has."""
 
     def __init__(self, setup: Setup, threads: int, log: Path) -> None:
         self._setup, self._threads, self._log = setup, threads, log
@@ -116,76 +115,65 @@ class _Worker:
         self._failed_starts = 0
         self._spawn()
 
+    def respawn(self) -> None:
+        """Have another process in place of this one."""
+        self.child.kill()
+        self._spawn()
+
     def _spawn(self) -> None:
         self.training: Training | None = None
         self.ready = False
         self._seeds_left: list[int] = []
-        self.pipe, far_end = Pipe()
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "archsearch.execution.worker", str(far_end.fileno())],
-                pass_fds=[far_end.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=os.environ | _environment(self._threads),
-                start_new_session=True,  # Ctrl-C is the driver's to handle
-            )
-        far_end.close()
-        self.send(self._setup)
+        self._trained = 0
+        self.child = Child("archsearch.execution.worker", self._log.open("w+b"), _environment(self._threads))
+        self.child.send(self._setup)
 
     def start_training(self, training: Training) -> None:
+        if self._trained >= MOST_TRAININGS:
+            self.respawn()
         self.training = training
         self._seeds_left = list(training.seeds)
-        self.send(training)
-
-    def send(self, message: Setup | Training | Answer) -> None:
-        try:
-            self.pipe.send(message)
-        except OSError:
-            # The process has just died: `receive` will find the pipe's end and say so.
-            return
+        self.child.send(training)
 
     def receive(self) -> list[Event]:
         try:
-            message = self.pipe.recv()
-        except (EOFError, OSError):
-            return self._died()
+            message = self.child.receive()
+        except ChildEnded as ended:
+            return self._died(ended)
         if isinstance(message, DiskFull):
             raise StorageFull(
                 f"{message.path}: can't be written: the disk is full. Everything up to now is saved; "
                 "repeat the command once there is room"
             )
+        if isinstance(message, OtherData):
+            raise DataError(
+                f"data: {self._setup.data.origin} gave other samples in a worker than in the search: make it "
+                "give the same each time (seed its random numbers)"
+            )
         if isinstance(message, Ready):
             self.ready = self._has_been_ready = True
             return []
         if isinstance(message, RunEnded):
+            self._trained += 1
             self._seeds_left.remove(message.run.seed)
             if message.run.status is not Status.COMPLETED or not self._seeds_left:
                 self.training = None
         return [message]
 
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        self.pipe.close()
-
-    def _died(self) -> list[Event]:
+    def _died(self, ended: ChildEnded) -> list[Event]:
         """Replace the process; what it was training has failed."""
-        code = self._process.wait()
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        tail = " ".join(self._log.read_text(errors="replace")[-LOG_TAIL:].split())
         self._failed_starts = 0 if self.ready else self._failed_starts + 1
         # One that has trained before may have been short of memory for a moment.
         if self._failed_starts > (MOST_FAILED_STARTS if self._has_been_ready else 0):
-            raise ArchsearchError(f"a worker process {how} before it could train ({self._log}): {tail}")
+            raise ArchsearchError(
+                f"a worker process {ended.how} before it could train ({self._log}): {ended.printed}"
+            )
         training, seeds = self.training, self._seeds_left
-        self.pipe.close()
-        self._spawn()
+        self.respawn()
         if training is None:
             return []
-        reason = f"the worker process {how}" + (f"; it last printed: {tail}" if tail else "")
-        return [RunEnded(training.trial, TrainingRun(seeds[0], Status.FAILED, reason=reason))]
+        run = TrainingRun(seeds[0], Status.FAILED, reason=f"the worker process {ended}")
+        return [RunEnded(training.trial, run)]
 
 
 def _environment(threads: int) -> dict[str, str]:
@@ -194,7 +182,6 @@ def _environment(threads: int) -> dict[str, str]:
         "OMP_NUM_THREADS": count,
         "TF_NUM_INTRAOP_THREADS": count,
         "TF_NUM_INTEROP_THREADS": count,
-        "TF_CPP_MIN_LOG_LEVEL": "2",
         # Several workers may share a GPU: none may take all of its memory at its start.
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
     }

@@ -4,22 +4,17 @@ It starts as ``python -m archsearch.execution.worker FILE_DESCRIPTOR``, so that 
 guard in scripts and works in notebooks. It knows neither the sampler, nor the record, nor MLflow.
 """
 
-import os
-import queue
 import sys
-import threading
-from multiprocessing.connection import Connection
 
+from archsearch.execution.child import connected
 from archsearch.execution.executor import EpochEnded, RunEnded
-from archsearch.execution.messages import Answer, DiskFull, Ready, Setup
+from archsearch.execution.messages import Answer, DiskFull, OtherData, Ready, Setup
 from archsearch.records import EpochRecord, Status, Training
 
 
 def main(descriptor: int) -> None:
     """Serve trainings until the pipe closes."""
-    pipe = Connection(descriptor)
-    inbox: queue.SimpleQueue[Setup | Training | Answer] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(pipe, inbox), daemon=True).start()
+    pipe, inbox = connected(descriptor)
     setup = inbox.get()
     assert isinstance(setup, Setup)
 
@@ -27,7 +22,7 @@ def main(descriptor: int) -> None:
     from archsearch.training import train
 
     dataset = load(setup.data, setup.folder)
-    pipe.send(Ready())
+    pipe.send(Ready() if dataset.fingerprint == setup.fingerprint else OtherData())
     while True:
         training = inbox.get()
         assert isinstance(training, Training)
@@ -49,15 +44,6 @@ def main(descriptor: int) -> None:
             pipe.send(RunEnded(training.trial, run))
             if run.status is not Status.COMPLETED:
                 break
-
-
-def _listen(pipe: Connection, inbox: "queue.SimpleQueue[Setup | Training | Answer]") -> None:
-    """Pass messages on; leave at once when the driver is gone, even in the middle of an epoch."""
-    try:
-        while True:
-            inbox.put(pipe.recv())
-    except (EOFError, OSError):
-        os._exit(0)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from archsearch.records import Recipe
 JIT_COMPILE = False
 
 
-def compile_model(model: Any, recipe: Recipe, steps_per_epoch: int) -> None:
+def compile_model(model: Any, recipe: Recipe, steps_per_epoch: int, metrics: tuple[str, ...] = ()) -> None:
     """Compile `model` in place.
 
     Parameters
@@ -21,12 +21,15 @@ def compile_model(model: Any, recipe: Recipe, steps_per_epoch: int) -> None:
         Its plateau schedule is not part of a compiled model: see `archsearch.training.train`.
     steps_per_epoch : int
         Batches in an epoch.
+    metrics : tuple of str
+        Keras' names of what is reported besides the loss.
     """
     optimizer = _optimizer(recipe, _learning_rate(recipe, steps_per_epoch))
     if recipe.precision == "mixed_float16":
         # Keras wraps by itself only where its global policy says so; without it small gradients become 0.
         optimizer = optimizers.LossScaleOptimizer(optimizer)
-    model.compile(optimizer, loss_for(model.output.shape[-1]), jit_compile=JIT_COMPILE)
+    loss = loss_for(model.output.shape[-1])
+    model.compile(optimizer, loss, metrics=list(metrics) or None, jit_compile=JIT_COMPILE)
 
 
 def loss_for(outputs: int) -> str:

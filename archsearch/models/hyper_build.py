@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from archsearch.architecture import Scalar
+from archsearch.models.compile import loss_for
 from archsearch.models.hyper_fit import Rehearsed, has_own_fit, rehearse_fit
 from archsearch.models.hyper_outputs import labels_for, require_usable
 from archsearch.models.hypermodels import AskedHyperParameters, built_model
@@ -91,12 +92,10 @@ def _rehearsed(
     offered: Mapping[str, Any],
 ) -> Rehearsed:
     if not model.compiled:
-        loss = "binary_crossentropy" if model.output_shape[-1] == 1 else "sparse_categorical_crossentropy"
-        model.compile(REHEARSED_OPTIMIZER, loss)
+        model.compile(REHEARSED_OPTIMIZER, loss_for(model.output_shape[-1]))
     x = np.random.default_rng(0).random((classes, *input_shape), dtype=np.float32)
     y = labels_for(model, np.arange(classes), classes)
-    words = dict(offered) | {"callbacks": [keras.callbacks.Callback()], "validation_data": (x, y)}
-    return rehearse_fit(hypermodel, hp, model, x, y, words)
+    return rehearse_fit(hypermodel, hp, model, x, y, {**offered, "validation_data": (x, y)})
 
 
 def _optimizer(model: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from archsearch.errors import SpaceError
 from archsearch.models.hyper_tuner import keras_tuner
 
 # What Keras' own fit does where it is not told.
@@ -28,7 +29,7 @@ class Rehearsed:
     epochs : int or None
         Over all its calls of ``model.fit``; None where it never calls it: a training loop of its own.
     batch_size : int or None
-        Of the first call.
+        Of the first call; None likewise.
     """
 
     words: tuple[str, ...]
@@ -61,14 +62,17 @@ def rehearse_fit(
     x, y : array
         A few samples and labels.
     offered : mapping
-        Words of ``keras.Model.fit``, callbacks among them.
+        Words of ``keras.Model.fit`` beside the callbacks.
 
     Raises
     ------
+    SpaceError
+        If it trains no epoch that a callback hears of.
     Exception
         Whatever it raises before it trains.
     """
-    words = dict(offered)
+    heard = _Heard()
+    words = {**offered, "callbacks": [heard]}
     while True:
         calls: list[tuple[int, int]] = []
         try:
@@ -82,9 +86,24 @@ def rehearse_fit(
                 continue
             if not calls:
                 raise
-        if not calls:
-            return Rehearsed(tuple(words), None, None)
-        return Rehearsed(tuple(words), sum(epochs for epochs, _ in calls), calls[0][1])
+        epochs = sum(epochs for epochs, _ in calls)
+        if not epochs and not heard.epochs:
+            raise SpaceError(
+                "fit trains without an epoch that can be measured: it must call model.fit with the callbacks "
+                "it is given, or their on_epoch_end after each epoch of a loop of its own"
+            )
+        return Rehearsed(tuple(words), epochs, calls[0][1]) if calls else Rehearsed(tuple(words), None, None)
+
+
+class _Heard(keras.callbacks.Callback):  # type: ignore[misc]
+    """Counts the epochs that it is told of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.epochs = 0
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - Keras' signature
+        self.epochs += 1
 
 
 def _with_stub(

@@ -6,6 +6,7 @@ come from a `Suggest` (or from a record) instead of KerasTuner's oracles.
 
 import inspect
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,9 @@ from archsearch.errors import SpaceError
 from archsearch.models.hyper_tuner import keras_tuner, kinds
 from archsearch.suggest import Suggest
 from archsearch.usercode import describe_error, load_object
+
+# Of a real number that is chosen: a finer one makes no other network.
+DIGITS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,9 +209,18 @@ def _asked(hp: Any, suggest: Suggest) -> Any:
         return hp.prob_to_value((_index(suggest, name, count) + 0.5) / count)
     if hp.sampling == "reverse_log":
         # KerasTuner's own scale; at 1 its integers would end one above their maximum.
-        return min(hp.prob_to_value(suggest.real(name, 0.0, 1.0, log=False)), hp.max_value)
-    ask = suggest.integer if isinstance(hp, kinds.Int) else suggest.real
-    return ask(name, hp.min_value, hp.max_value, log=hp.sampling == "log")
+        value = min(hp.prob_to_value(suggest.real(name, 0.0, 1.0, log=False)), hp.max_value)
+    else:
+        ask = suggest.integer if isinstance(hp, kinds.Int) else suggest.real
+        value = ask(name, hp.min_value, hp.max_value, log=hp.sampling == "log")
+    return value if isinstance(hp, kinds.Int) else _rounded(value, hp.min_value, hp.max_value)
+
+
+def _rounded(value: float, low: float, high: float) -> float:
+    """`value` to four digits of itself or of the range, whichever are finer: a line of values stays short."""
+    finest = min(abs(value) or math.inf, high - low)
+    rounded = round(value, DIGITS - 1 - math.floor(math.log10(finest)))
+    return float(min(max(low, rounded), high))
 
 
 def _index(suggest: Suggest, name: str, count: int) -> int:

@@ -3,13 +3,14 @@
 from archsearch.ranking.first import why_first
 from archsearch.ranking.order import TIERS, Ranked, leader, rank, tier
 from archsearch.ranking.reasons import deciding, indistinguishable, score_noise
-from archsearch.ranking.score import score, trial_score
+from archsearch.ranking.score import best_run, score, trial_score
 from archsearch.ranking.table import COLUMNS, table
 
 __all__ = [
     "COLUMNS",
     "TIERS",
     "Ranked",
+    "best_run",
     "deciding",
     "indistinguishable",
     "leader",

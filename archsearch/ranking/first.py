@@ -8,6 +8,9 @@ from archsearch.ranking.order import Ranked, tier
 from archsearch.ranking.reasons import WORDS, deciding, indistinguishable, score_noise
 from archsearch.records import DataSummary, Reference
 
+LEAST_ABOVE = 0.5
+"""Per cent by which a loss must be above that of a reference to be called worse: less rounds to nothing."""
+
 
 def why_first(ranking: Sequence[Ranked], references: Sequence[Reference], data: DataSummary) -> str:
     """Say what speaks for the first trial, and how much of its lead is noise.
@@ -70,7 +73,12 @@ def _last_indistinguishable(ranking: Sequence[Ranked]) -> int:
 
 
 def _compared(first: Ranked, references: Sequence[Reference]) -> str:
-    known = [f"{each.val_loss:.3g} ({each.name})" for each in references if math.isfinite(each.val_loss)]
-    if not known:
+    finite = [each for each in references if math.isfinite(each.val_loss)]
+    if not finite:
         return ""
-    return f"Its validation loss is {first.val_loss:.3g}, against {' and '.join(known)}."
+    known = " and ".join(f"{each.val_loss:.3g} ({each.name})" for each in finite)
+    best = min(finite, key=lambda each: each.val_loss)
+    above = 100 * (first.val_loss / best.val_loss - 1) if best.val_loss > 0 else 0.0
+    # The no-break space keeps the number with its sign.
+    worse = f": {above:.0f}\u00a0% above that of the {best.name}" if above >= LEAST_ABOVE else ""
+    return f"Its validation loss is {first.val_loss:.3g}, against {known}{worse}."

@@ -44,3 +44,15 @@ def trial_score(runs: Sequence[TrainingRun]) -> float | None:
     if not scores or len(finite) < len(scores):
         return None
     return sum(finite) / len(finite)
+
+
+def best_run(runs: Sequence[TrainingRun]) -> TrainingRun:
+    """The run whose model stands for the trial: the one with the lowest score.
+
+    Parameters
+    ----------
+    runs : sequence of TrainingRun
+        At least one.
+    """
+    scores = [score(run.epochs) for run in runs]
+    return min(zip(scores, runs, strict=True), key=lambda pair: math.inf if pair[0] is None else pair[0])[1]

@@ -63,6 +63,7 @@ def summarise(
         versions=snapshot.versions,
         command=snapshot.command,
         rules_version=next((str(diagnosis.rules_version) for diagnosis in diagnoses.values()), None),
+        seeds=max((len(ranked.trial.runs) for ranked in ranking), default=1),
         tracking_link=tracking_link,
     )
 

@@ -130,6 +130,8 @@ class ReportSummary:
         Every trial: ranked ones by rank, then the pruned, then the failed.
     verdicts : mapping of str to int
         Trials per verdict, the most frequent first.
+    seeds : int
+        With how many seeds architectures were trained.
     tracking_link : str or None
         Where the runs are shown; printed as text only.
     """
@@ -158,6 +160,7 @@ class ReportSummary:
     versions: Mapping[str, str]
     command: str
     rules_version: str | None
+    seeds: int
     tracking_link: str | None
 
     @property

@@ -14,14 +14,17 @@ def loss(value: float | None) -> str:
         return NONE
     if not isfinite(value):
         return "not a number" if value != value else "infinite"
-    return f"{value:.4f}" if abs(value) < 1000 else f"{value:.3g}"
+    return f"{value:z.4f}" if abs(value) < 1000 else f"{value:.3g}"
 
 
 def signed(value: float | None) -> str:
-    """A `loss` with its sign, the minus as long as the plus."""
+    """A `loss` with its sign, the minus as long as the plus; none where it rounds to zero."""
     if value is None or not isfinite(value):
         return loss(value)
-    return ("+" if value >= 0 else MINUS) + loss(abs(value))
+    text = loss(abs(value))
+    if float(text) == 0:
+        return text
+    return ("+" if value > 0 else MINUS) + text
 
 
 def percent(share: float | None) -> str:

@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from archsearch.space.faults import located
 from archsearch.space.parameters import Words
 
 Part = Literal["train", "val", "test"]
@@ -67,9 +68,10 @@ class Groups(Words):
     @model_validator(mode="after")
     def _says_where(self) -> Self:
         if (self.pattern is None) == (self.column is None):
-            raise ValueError("give either pattern (of file names) or column (of a table)")
+            message = "give either pattern (of file names) or column (of a table)"
+            raise located([(() if self.column is None else ("column",), message)])
         if self.column is not None and self.across is not None:
-            raise ValueError("across belongs to pattern: a table has no splits of its own")
+            raise located([(("across",), "belongs to pattern: a table has no splits of its own")])
         return self
 
 
@@ -167,18 +169,20 @@ class Data(Words):
         given = [source for source in SOURCES if getattr(self, source) is not None]
         if len(given) != 1:
             found = f"not {' and '.join(given)}" if given else "not none"
-            raise ValueError(f"give one source ({_one_of(SOURCES)}), {found}")
+            raise located([(tuple(given[-1:]), f"give one source ({_one_of(SOURCES)}), {found}")])
         if self.kind in TABLES:
             self._require_table_words()
         elif self.groups is not None and self.groups.pattern is None:
-            raise ValueError("groups: column belongs to csv or parquet; image_folder takes a pattern")
+            place = ("groups", "column")
+            raise located([(place, "belongs to csv or parquet; image_folder takes a pattern")])
         return self
 
     def _require_table_words(self) -> None:
         if self.label is None:
-            raise ValueError(f"{self.kind} needs label: the column that holds the class")
+            raise located([((self.kind,), "needs label: the column that holds the class")])
         if self.groups is not None and self.groups.column is None:
-            raise ValueError(f"groups: pattern belongs to image_folder; {self.kind} takes a column")
+            place = ("groups", "pattern")
+            raise located([(place, f"belongs to image_folder; {self.kind} takes a column")])
 
     @model_serializer(mode="wrap")
     def _without_what_is_not_said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -28,6 +28,14 @@ _MUST_BE = {
     "string_pattern_mismatch": "letters, digits, '.', '_' and '-', at most 80, the first a letter or digit",
 }
 
+_NO_MAPPING = ("dict_type", "model_type", "model_attributes_type")
+
+# What may stand where a mapping does, by the word whose value or item it is.
+_INSTEAD = {
+    "early_stopping": "off or {patience: 10}",
+    "architectures": "blocks or one line of text",
+}
+
 _SHORT_FORM_FIELDS = ("width", "dropout", "filters", "kernel", "stride", "l2")
 
 UNKNOWN_FAMILY = "unknown_family"
@@ -47,12 +55,22 @@ def describe_faults(
     described = []
     for fault in error.errors(include_url=False):
         location = _location(fault, value)
-        if fault["type"] == _LOCATED:
+        misspelt = _misspelt(fault)
+        if misspelt is not None:
+            described.append(_described((*location, misspelt), "unknown word; did you mean hypermodel?"))
+        elif fault["type"] == _LOCATED:
             described += [_described((*location, *below), said) for below, said in fault["ctx"]["faults"]]
         else:
             described.append(_described(location, _sentence(fault, location, model)))
     # The blocks of one line share its place, and may share a fault.
     return list(dict.fromkeys(described))
+
+
+def _misspelt(fault: ErrorDetails) -> str | None:
+    """The word of a family that was to be ``hypermodel``, if that is why the family is not known."""
+    if fault["type"] != UNKNOWN_FAMILY or not isinstance(fault["input"], Mapping):
+        return None
+    return next(iter(difflib.get_close_matches("hypermodel", map(str, fault["input"]), n=1)), None)
 
 
 def _described(location: Location, message: str) -> tuple[Location, str]:
@@ -84,6 +102,10 @@ def _sentence(fault: ErrorDetails, location: Location, model: type[BaseModel]) -
         nearest = _suggestion(str(location[-1]), _words_at(model, location), otherwise="")
         name = f"unknown family {location[-1]!r}"
         return f"{name}{nearest or ';'} a family of your own has the word hypermodel"
+    if kind in _NO_MAPPING and received is None:
+        return f"is empty; {'' if _is_required(model, location) else 'leave it out or '}give it words"
+    if kind in _NO_MAPPING and (instead := _instead(location)):
+        return f"must be {instead}, not {_shown(received)}"
     if kind == "too_short":
         return "the list is empty"
     if kind == "value_error":
@@ -102,7 +124,20 @@ def _sentence(fault: ErrorDetails, location: Location, model: type[BaseModel]) -
     return sentence
 
 
+def _is_required(model: type[BaseModel], location: Location) -> bool:
+    return len(location) == 1 and model.model_fields[str(location[0])].is_required()
+
+
+def _instead(location: Location) -> str:
+    if location[0] == "architectures":
+        return _INSTEAD["architectures"] if len(location) == 2 else ""
+    word = location[-2] if isinstance(location[-1], int) else location[-1]
+    return _INSTEAD.get(str(word), "")
+
+
 def _shown(value: Any) -> str:
+    if value is None:
+        return "empty"
     text = str(value).lower() if isinstance(value, bool) else repr(value)
     return text if len(text) <= 60 else text[:59] + "…"
 

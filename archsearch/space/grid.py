@@ -63,22 +63,22 @@ class Grid:
 
 
 class Given:
-    """Chooses the values it was given, as a `Suggest`."""
+    """Chooses the values it was given, of what it was not the first or the least, as a `Suggest`."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = values
 
-    def categorical(self, name: str, choices: tuple[Any, ...]) -> Any:  # noqa: ARG002 - the protocol's word
-        """The given value."""
-        return self._values[name]
+    def categorical(self, name: str, choices: tuple[Any, ...]) -> Any:
+        """The given value, else the first of `choices`."""
+        return self._values.get(name, choices[0])
 
     def integer(self, name: str, low: int, high: int, *, log: bool) -> int:  # noqa: ARG002
-        """The given value."""
-        return int(self._values[name])
+        """The given value, else `low`."""
+        return int(self._values.get(name, low))
 
     def real(self, name: str, low: float, high: float, *, log: bool) -> float:  # noqa: ARG002
-        """The given value."""
-        return float(self._values[name])
+        """The given value, else `low`."""
+        return float(self._values.get(name, low))
 
 
 def grid(family: DenseFamily | CnnFamily, training: TrainingWords) -> Grid:
@@ -89,7 +89,7 @@ def grid(family: DenseFamily | CnnFamily, training: TrainingWords) -> Grid:
     SpaceError
         If a range of numbers is continuous.
     """
-    return grid_of((*architecture_parameters(family), *recipe_parameters(training)))
+    return grid_of(parameters_of(family, training))
 
 
 def grid_of(parameters: Sequence[Parameter]) -> Grid:
@@ -106,6 +106,11 @@ def grid_of(parameters: Sequence[Parameter]) -> Grid:
             raise SpaceError(f"{parameter.name}: a continuous range has no grid; give a list")
         values[parameter.name] = parameter.values
     return Grid(values)
+
+
+def parameters_of(family: DenseFamily | CnnFamily, training: TrainingWords) -> tuple[Parameter, ...]:
+    """What is asked for an architecture of `family` and its recipe."""
+    return *architecture_parameters(family), *recipe_parameters(training)
 
 
 def architecture_parameters(family: DenseFamily | CnnFamily) -> tuple[Parameter, ...]:

@@ -11,6 +11,9 @@ from archsearch.space.sample import sample_architecture, sample_recipe
 from archsearch.space.schema import SearchSpace
 from archsearch.space.training_words import TrainingWords
 
+# KerasTuner's usual objective is val_accuracy.
+METRICS = ("accuracy",)
+
 
 def family_hypermodel(
     space: SearchSpace, family: str, input_shape: tuple[int, ...] | None, classes: int | None
@@ -65,7 +68,7 @@ class FamilyHyperModel(keras_tuner.HyperModel):  # type: ignore[misc]
         architecture = sample_architecture(self._family, suggest, self._input_shape)
         recipe = sample_recipe(self._training, suggest)
         model = build(architecture, self._input_shape, self._classes, recipe.augmentation, recipe.precision)
-        compile_model(model, recipe, steps_per_epoch=1)
+        compile_model(model, recipe, steps_per_epoch=1, metrics=METRICS)
         return model
 
     def fit(self, hp: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
@@ -75,7 +78,7 @@ class FamilyHyperModel(keras_tuner.HyperModel):  # type: ignore[misc]
         if recipe.schedule == "cosine":
             # Only here is it known after how many steps the rate is to be 0.
             samples = len(args[0] if args else kwargs["x"])
-            compile_model(model, recipe, math.ceil(samples / words["batch_size"]))
+            compile_model(model, recipe, math.ceil(samples / words["batch_size"]), METRICS)
         return model.fit(*args, **words)
 
 

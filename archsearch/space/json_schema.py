@@ -22,9 +22,9 @@ def json_schema() -> dict[str, Any]:
     kept = {name: _friendly(part, parts) for name, part in parts.items() if not _is_range(name)}
     return {
         "$schema": DIALECT,
+        **schema,
         "title": "archsearch search space",
         "description": "What to search, on which data, and how.",
-        **schema,
         "$defs": kept,
     }
 

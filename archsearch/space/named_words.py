@@ -28,6 +28,7 @@ from archsearch.space.family_words import (
     Stride,
     Width,
 )
+from archsearch.space.faults import located
 from archsearch.space.parameters import Words
 
 
@@ -98,7 +99,7 @@ class NamedArchitecture(Words):
         if not (self.dense or self.conv):
             raise ValueError("an architecture needs dense blocks, conv blocks, or both")
         if self.bridge != "flatten" and not self.conv:
-            raise ValueError("a bridge other than flatten needs conv blocks before it")
+            raise located([(("bridge",), "a bridge other than flatten needs conv blocks before it")])
         return self
 
     def build(self) -> Architecture:

@@ -103,7 +103,8 @@ class SearchSpace(Words):
         if not (self.families.named or self.architectures):
             raise ValueError("nothing to search: give families (dense, cnn), architectures, or both")
         faults = [*self._faults_of_lines(), *self._faults_of_sampler()]
-        if faults:
+        # What begins no architecture can't be compared.
+        if faults := faults or [*self._faults_of_equals()]:
             raise located(faults)
         return self
 
@@ -115,6 +116,13 @@ class SearchSpace(Words):
                     f"{words.family!r} begins no architecture: dense, conv or a family with a hypermodel does"
                 )
                 yield ("architectures", name), message + (f" (here {', '.join(own)})" if own else "")
+
+    def _faults_of_equals(self) -> Iterator[tuple[Location, str]]:
+        first: dict[AnyArchitecture, str] = {}
+        for name, architecture in self.named_architectures.items():
+            same = first.setdefault(architecture, name)
+            if same != name:
+                yield ("architectures", name), f"the same as architectures.{same}; leave one of them out"
 
     def _faults_of_sampler(self) -> Iterator[tuple[Location, str]]:
         sampler = self.search.sampler
@@ -290,15 +298,15 @@ class SearchSpace(Words):
 
     def _faults_without_images(self) -> Iterator[tuple[Location, str]]:
         if self.families.cnn is not None:
-            yield ("families", "cnn"), f"{self.data.source} has no images to convolve; use families.dense"
+            yield ("families", "cnn"), f"{self.data.origin} has no images to convolve; use families.dense"
         for name, architecture in self.named_architectures.items():
             if isinstance(architecture, Architecture) and architecture.conv:
                 yield (
                     ("architectures", name),
-                    f"{self.data.source} has no images to convolve; use dense blocks",
+                    f"{self.data.origin} has no images to convolve; use dense blocks",
                 )
         if self.training.augmentation != AugmentationWords():
-            yield ("training", "augmentation"), f"{self.data.source} has no images to change; leave it out"
+            yield ("training", "augmentation"), f"{self.data.origin} has no images to change; leave it out"
 
     def place_of(self, location: Location) -> str:
         """``file:line:column: `` of a word; empty for a space that came from no file."""

@@ -86,11 +86,12 @@ class SpaceSize:
         Whether a family of HyperModels is left out.
     smallest, largest : Extreme or None
         By weights, among all architectures where they were counted, otherwise among those at the bounds of
-        the ranges and some samples. None without architectures.
+        the ranges and some samples; the largest among those that keep the constraint. None without such
+        architectures.
     least_memory, most_memory : Extreme or None
         By an estimate of the bytes that training takes: weights, gradients and the optimizer's slots, and
-        the outputs of all layers for a batch, with 4 bytes each. Workspaces and the framework itself, some
-        hundred MiB, come on top.
+        the outputs of all layers for a batch, with 4 bytes each; among those that keep the constraint.
+        Workspaces and the framework itself, some hundred MiB, come on top.
     samples : int
         Random samples that were looked at for `too_large`.
     too_large : int
@@ -110,25 +111,28 @@ class SpaceSize:
 
 def space_size(space: SearchSpace, input_shape: tuple[int, ...], classes: int) -> SpaceSize:
     """Size of `space` for samples of `input_shape`."""
-    measure = _Measure(input_shape, outputs_for(classes), *_loads(space))
+    limit = space.constraints.parameters
+    measure = _Measure(input_shape, outputs_for(classes), *_loads(space), limit)
     named = {a for a in space.named_architectures.values() if isinstance(a, Architecture)}
     families = space.families.named.values()
     searched = [family for family in families if not isinstance(family, HyperModelFamily)]
     spans = [_span(family, measure) for family in searched]
+    counted = {a for count, span in spans if count.is_exact for a in span}
     samples = sample_space(space, input_shape, SAMPLES, space.search.seed)
     seen = named.union(samples, *(architectures for _, architectures in spans))
-    limit = space.constraints.parameters
-    few, many, light, heavy = (_best(seen, cost) for cost in measure.costs)
+    kept = {architecture for architecture in seen if measure.is_within(architecture)}
+    few, *others = measure.costs
+    many, light, heavy = (_best(kept, cost) for cost in others)
     return SpaceSize(
-        architectures=_sum([Count(len(named), is_exact=True), *(count for count, _ in spans)]),
+        architectures=_sum([Count(len(named - counted), is_exact=True), *(count for count, _ in spans)]),
         recipes=_recipes(space),
         is_partial=len(searched) < len(families),
-        smallest=few,
+        smallest=_best(seen, few),
         largest=many,
         least_memory=light,
         most_memory=heavy,
         samples=len(samples),
-        too_large=0 if limit is None else sum(measure.weights(sample) > limit for sample in samples),
+        too_large=sum(not measure.is_within(sample) for sample in samples),
     )
 
 
@@ -217,12 +221,13 @@ def _loads(space: SearchSpace) -> tuple[_Load, _Load]:
 
 @dataclass(frozen=True, slots=True)
 class _Measure:
-    """Weights and bytes of architectures on some data."""
+    """Weights and bytes of architectures on some data, and the most weights that they may have."""
 
     input_shape: tuple[int, ...]
     outputs: int
     light: _Load
     heavy: _Load
+    limit: int | None = None
 
     def weights(self, architecture: Architecture) -> int:
         return architecture.parameters(self.input_shape, self.outputs)
@@ -231,18 +236,29 @@ class _Measure:
         outputs = architecture.activations(self.input_shape)
         return BYTES * (self.weights(architecture) * (2 + load.slots) + outputs * load.batch)
 
+    def is_within(self, architecture: Architecture) -> bool:
+        return self.limit is None or self.weights(architecture) <= self.limit
+
     @property
     def costs(self) -> tuple[Cost, ...]:
-        """What is least for the smallest, the largest, and those with the least and the most memory."""
+        """What is least for the smallest, the largest, and those with the least and the most memory.
+
+        What is too large costs its weights where the most is looked for: so a search that starts there
+        finds its way below the limit.
+        """
+
+        def most(amount: Cost) -> Cost:
+            return lambda a: -amount(a) if self.is_within(a) else self.weights(a)
+
         return (
             self.weights,
-            lambda architecture: -self.weights(architecture),
+            most(self.weights),
             lambda architecture: self.memory(architecture, self.light),
-            lambda architecture: -self.memory(architecture, self.heavy),
+            most(lambda architecture: self.memory(architecture, self.heavy)),
         )
 
 
-def _span(family: DenseFamily | CnnFamily, measure: _Measure) -> tuple[Count, Iterable[Architecture]]:
+def _span(family: DenseFamily | CnnFamily, measure: _Measure) -> tuple[Count, set[Architecture]]:
     """How many architectures a family has, and all of them or the extreme ones."""
     parameters = architecture_parameters(family)
 
@@ -250,10 +266,10 @@ def _span(family: DenseFamily | CnnFamily, measure: _Measure) -> tuple[Count, It
         return sample_architecture(family, Given(values), measure.input_shape)
 
     if any(parameter.values is None for parameter in parameters):
-        return Count(None, is_exact=False), _extremes(parameters, made, measure)
+        return Count(None, is_exact=False), set(_extremes(parameters, made, measure))
     combinations = grid_of(parameters)
     if combinations.size > MOST_COMBINATIONS:
-        return Count(combinations.size, is_exact=False), _extremes(parameters, made, measure)
+        return Count(combinations.size, is_exact=False), set(_extremes(parameters, made, measure))
     everything = {made(combinations.combination(number)) for number in range(combinations.size)}
     return Count(len(everything), is_exact=True), everything
 

@@ -48,6 +48,12 @@ def seeds_of(space: SearchSpace) -> tuple[int, ...]:
     return tuple(range(first, first + space.training.seeds))
 
 
+def excess(candidate: Candidate, space: SearchSpace) -> float:
+    """By what share a candidate has more parameters than the constraints allow."""
+    most = space.constraints.parameters
+    return 0.0 if most is None else max(0.0, candidate.parameters / most - 1)
+
+
 def space_sampler(space: SearchSpace, data: DataSummary | DataShape) -> Sample:
     """Sample from the families that the space itself describes: all but users' HyperModels.
 

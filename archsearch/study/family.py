@@ -1,31 +1,36 @@
 """One family of a search: its proposals, and when it holds nothing new."""
 
+import itertools
 import random
 import zlib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from enum import Enum, auto
 from typing import Any
 
-from archsearch.errors import ArchsearchError, SpaceError
+from archsearch.errors import ArchsearchError
 from archsearch.records import TrialResult
 from archsearch.space import SearchSpace
 from archsearch.space.family_words import HyperModelFamily
-from archsearch.space.grid import Given, Grid, grid
-from archsearch.study.candidates import Candidate, Sample, Unbuildable
-from archsearch.study.proposals import Proposals, is_rejected
-from archsearch.study.record import Record
+from archsearch.space.grid import Given, Grid, grid_of, parameters_of
+from archsearch.study.candidates import Candidate, Sample, Unbuildable, excess
+from archsearch.study.proposals import Constraint, Proposals, broken_constraint, is_picked
+from archsearch.study.record import Proposal, Record
 
 REPEATS_UNTIL_PICKED = 50
-"""After so many proposals in a row of what has been tried before, the next trial is picked without it."""
+"""After so many proposals in a row that were tried before or can't be built, the next trial is picked."""
 
 TOO_LARGE_UNTIL_PICKED = 200
 """The same for proposals that break a constraint; where one in 50 keeps it, 2 % of such rows break it."""
 
 MOST_UNBUILDABLE = 20
-"""So many builds of a user's HyperModel that fail in a row are a fault of its own, not of the values."""
+"""So many builds of a user's HyperModel that fail in a row may be a fault of its own, not of the values."""
 
 MOST_PICKED = 100_000
 """No more combinations are looked through: that takes seconds, and no search trains as many."""
+
+MOST_MISSED_PICKS = 200
+"""So many picks in a row that become no trial, whatever the real numbers beside them, end a family."""
 
 
 class Miss(Enum):
@@ -34,6 +39,9 @@ class Miss(Enum):
     REPEATED = auto()
     TOO_LARGE = auto()
     UNBUILDABLE = auto()
+
+
+_MISSES = {None: Miss.REPEATED, Constraint.PARAMETERS: Miss.TOO_LARGE, Constraint.BUILDABLE: Miss.UNBUILDABLE}
 
 
 class Family:
@@ -48,34 +56,50 @@ class Family:
         All trials of the search so far, with their trainings.
     sample : callable
         Where candidates come from.
+
+    Attributes
+    ----------
+    proposals : Proposals
+    exhausted : str or None
+        Why nothing more can be asked of the family; None while something can.
     """
 
     def __init__(
         self, name: str, space: SearchSpace, record: Record, trials: Collection[TrialResult], sample: Sample
     ) -> None:
         self.name = name
-        self.proposals = _rebuilt(name, space, record, trials)
-        self.is_exhausted = False
+        self.exhausted: str | None = None
+        self._space = space
         self._sample = sample
-        self._is_grid = space.search.sampler == "grid"
-        self._unseen = _shuffled_combinations(name, space)
-        self._misses = _misses(record, name)
+        self._misses: Counter[Miss] = Counter()
+        self._picks_made = self._missed_picks = 0
+        self._last_built: Mapping[str, Any] | None = None
+        past = record.proposals(name)
+        self.proposals = _rebuilt(name, space, past, trials)
+        for proposal in past:
+            self.count(proposal)
+        self._grid, self._is_whole = _listed(name, space)
+        self._picks = self._combinations(self._picks_made)
 
     @property
     def needs_pick(self) -> bool:
-        """Whether the next candidate is picked from those not tried, without asking the sampler."""
+        """Whether the next candidate is picked from the combinations, rather than left to the sampler."""
         return (
-            self._is_grid
-            or self._misses[Miss.REPEATED] >= REPEATS_UNTIL_PICKED
+            self._space.search.sampler == "grid"
+            or self._misses[Miss.REPEATED] + self._misses[Miss.UNBUILDABLE] >= REPEATS_UNTIL_PICKED
             or self._misses[Miss.TOO_LARGE] >= TOO_LARGE_UNTIL_PICKED
         )
 
-    def pick(self, is_worth_training: Callable[[Candidate | Unbuildable], bool]) -> Mapping[str, Any] | None:
-        """The next combination of values that is worth training; without one the family is exhausted."""
-        for values in self._unseen:
-            if is_worth_training(self._sample(self.name, Given(values))):
-                return values
-        self.is_exhausted = True
+    def pick(self, is_new: Callable[[Candidate | Unbuildable], bool]) -> Mapping[str, Any] | None:
+        """Values of a next proposal that keeps the constraints; without any the family is exhausted.
+
+        Where all parameters are listed, the proposal is new; else the sampler has yet to choose real numbers.
+        """
+        if self._missed_picks < MOST_MISSED_PICKS:
+            for values in self._picks:
+                if not self._is_whole or is_new(self._sample(self.name, Given(values))):
+                    return values
+        self._exhaust()
         return None
 
     def ask(self, fixed: Mapping[str, Any] | None) -> tuple[int, Candidate | Unbuildable]:
@@ -83,27 +107,64 @@ class Family:
         number, suggest = self.proposals.ask(fixed)
         return number, self._sample(self.name, suggest)
 
-    def hit(self) -> None:
-        """A proposal has become a trial."""
-        self._misses = dict.fromkeys(Miss, 0)
-
-    def miss(self, why: Miss) -> None:
-        """A proposal has not become one."""
-        self._misses[why] += 1
+    def count(self, proposal: Proposal) -> None:
+        """Take in what became of a proposal, now or in an earlier process: a trial, or a miss."""
+        self._picks_made += is_picked(proposal)
+        why = _MISSES[broken_constraint(proposal)]
+        if proposal.trial is None:
+            self._misses[why] += 1
+            self._missed_picks += is_picked(proposal)
+        else:
+            self._misses.clear()
+            self._missed_picks = 0
+            self._last_built = proposal.params
+        # What asks for nothing is the same each time.
+        if not proposal.params and why is not Miss.UNBUILDABLE:
+            self._exhaust()
 
     def require_buildable(self, candidate: Unbuildable) -> None:
-        """Check that not everything that is proposed is `candidate`'s like.
+        """Check that values are to blame for a failed build, where nothing has been built for long.
 
         Raises
         ------
         ArchsearchError
-            With the last reason.
+            If what was built before can't be built now, or nothing ever was; with the last reason.
         """
-        if self._misses[Miss.UNBUILDABLE] >= MOST_UNBUILDABLE:
-            raise ArchsearchError(
-                f"families.{self.name}: {MOST_UNBUILDABLE} builds in a row failed; the last: "
-                + candidate.reason
-            )
+        failed = self._misses[Miss.UNBUILDABLE]
+        if failed < MOST_UNBUILDABLE or failed < self._misses.total():
+            return
+        if self._last_built is not None:
+            again = self._sample(self.name, Given(self._last_built))
+            if isinstance(again, Candidate):
+                return
+        raise ArchsearchError(
+            f"families.{self.name}: {failed} builds in a row failed; the last: " + candidate.reason
+        )
+
+    def _exhaust(self) -> None:
+        most = self._space.constraints.parameters
+        self.exhausted = (
+            "nothing new was found"
+            + (" that can be built" if self._misses[Miss.UNBUILDABLE] else "")
+            + (f" within constraints.parameters ({most:,})" if most is not None else "")
+        )
+
+    def _combinations(self, made: int) -> Iterator[Mapping[str, Any]]:
+        """Values that keep the constraints, in an order that the seed decides.
+
+        Combinations of all parameters come once. Those that leave real numbers to the sampler come again and
+        again; `made` of them were picked by earlier processes.
+        """
+        if self._grid is None:
+            return
+        chance = random.Random(zlib.crc32(f"{self._space.search.seed}/{self.name}/grid".encode()))
+        fitting = filter(self._fits, map(self._grid.combination, _shuffled(self._grid, chance)))
+        yield from fitting if self._is_whole else itertools.islice(itertools.cycle(fitting), made, None)
+
+    def _fits(self, values: Mapping[str, Any]) -> bool:
+        """Whether values keep the constraints, with the least of the real numbers beside them."""
+        candidate = self._sample(self.name, Given(values))
+        return isinstance(candidate, Candidate) and not excess(candidate, self._space)
 
 
 def has_fixed_parameters(space: SearchSpace, family: str) -> bool:
@@ -111,17 +172,14 @@ def has_fixed_parameters(space: SearchSpace, family: str) -> bool:
     return not isinstance(space.families.named[family], HyperModelFamily)
 
 
-def _shuffled_combinations(family: str, space: SearchSpace) -> Iterator[Mapping[str, Any]]:
-    """What can be picked without a sampler, each once, in an order that the seed decides."""
+def _listed(family: str, space: SearchSpace) -> tuple[Grid | None, bool]:
+    """The combinations of listed and whole numbers that can be picked, and whether nothing is left beside."""
     words = space.families.named[family]
     if isinstance(words, HyperModelFamily):
-        return
-    try:
-        combinations = grid(words, space.training)
-    except SpaceError:  # a range of real numbers
-        return
-    chance = random.Random(zlib.crc32(f"{space.search.seed}/{family}/grid".encode()))
-    yield from map(combinations.combination, _shuffled(combinations, chance))
+        return None, False
+    parameters = parameters_of(words, space.training)
+    listed = [parameter for parameter in parameters if parameter.values is not None]
+    return grid_of(listed), len(listed) == len(parameters)
 
 
 def _shuffled(combinations: Grid, chance: random.Random) -> Iterator[int]:
@@ -138,17 +196,9 @@ def _shuffled(combinations: Grid, chance: random.Random) -> Iterator[int]:
             yield number
 
 
-def _misses(record: Record, family: str) -> dict[Miss, int]:
-    """Proposals since the last one that became a trial."""
-    misses = dict.fromkeys(Miss, 0)
-    for proposal in reversed(record.proposals(family)):
-        if proposal.trial is not None:
-            break
-        misses[Miss.TOO_LARGE if is_rejected(proposal) else Miss.REPEATED] += 1
-    return misses
-
-
-def _rebuilt(family: str, space: SearchSpace, record: Record, trials: Collection[TrialResult]) -> Proposals:
+def _rebuilt(
+    family: str, space: SearchSpace, past: Sequence[Proposal], trials: Collection[TrialResult]
+) -> Proposals:
     words = space.search
     proposals = Proposals(
         family,
@@ -164,5 +214,5 @@ def _rebuilt(family: str, space: SearchSpace, record: Record, trials: Collection
         for run in trial.runs
         if run.seed == words.seed  # the pruner hears of the first seed only
     }
-    proposals.replay(record.proposals(family), curves)
+    proposals.replay(past, curves)
     return proposals

@@ -7,7 +7,7 @@ from typing import Any
 from archsearch.architecture import AnyArchitecture, HyperModelArchitecture
 from archsearch.errors import SpaceError
 from archsearch.execution.builds import Builder, BuildFailed, Built
-from archsearch.execution.hypermodels import default_builds
+from archsearch.execution.hypermodels import line_fault
 from archsearch.records import Recipe
 from archsearch.space import SearchSpace, sample_recipe
 from archsearch.space.family_words import HyperModelFamily
@@ -53,31 +53,12 @@ def completer_with(builder: Builder, space: SearchSpace, others: Complete) -> Co
         offered = _offered(space.training, suggest)
         built = builder.build(architecture.family, architecture.values, None, **offered)
         if isinstance(built, BuildFailed):
-            raise SpaceError(f"architectures: {architecture.notation}: {built.reason}")
+            lines = space.named_architectures
+            name = next(name for name, line in lines.items() if line == architecture)
+            raise SpaceError(line_fault(space, name, built.reason))
         return _candidate(architecture.family, architecture.hypermodel, built, space, suggest, offered)
 
     return complete
-
-
-def require_builds(space: SearchSpace, builder: Builder, complete: Complete) -> None:
-    """Check before a search that its HyperModels build: with their defaults, and those that have a name.
-
-    Raises
-    ------
-    SpaceError
-        If one does not, makes what can't be trained on the data, or one with a name breaks a constraint.
-    """
-    default_builds(space, builder)
-    most = space.constraints.parameters
-    for name, architecture in space.named_architectures.items():
-        if isinstance(architecture, HyperModelArchitecture):
-            parameters = complete(architecture).parameters
-            if most is not None and parameters > most:
-                place = space.place_of(("architectures", name))
-                raise SpaceError(
-                    f"{place}architectures.{name}: {parameters:,} parameters; "
-                    f"constraints.parameters allows {most:,}"
-                )
 
 
 def _offered(training: TrainingWords, suggest: Suggest) -> dict[str, int]:

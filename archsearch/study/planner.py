@@ -2,12 +2,14 @@
 
 from collections.abc import Collection
 from dataclasses import replace
+from typing import TypeGuard
 
 from archsearch.records import EpochRecord, Status, TrialResult
 from archsearch.space import SearchSpace
 from archsearch.study.budget import Budget
-from archsearch.study.candidates import Candidate, Complete, Sample, Unbuildable
-from archsearch.study.family import Family, Miss
+from archsearch.study.candidates import Candidate, Complete, Sample, Unbuildable, excess
+from archsearch.study.family import Family
+from archsearch.study.proposals import Constraint
 from archsearch.study.record import Proposal, Record
 
 
@@ -38,7 +40,7 @@ class Planner:
         self._record = record
         self._named = list(space.named_architectures.items())
         self._complete = complete
-        self._most_parameters = space.constraints.parameters
+        self._space = space
         searched = {} if space.search.sampler == "none" else space.families.named
         self._families = {name: Family(name, space, record, trials, sample) for name in searched}
         self._numbers: dict[int, tuple[str, int]] = {
@@ -49,6 +51,11 @@ class Planner:
         }
         self._tried = {(trial.architecture, trial.recipe): trial for trial in trials}
         self._budget = _spent(space, self._families, self._numbers, trials)
+
+    @property
+    def exhausted(self) -> dict[str, str]:
+        """The families of which nothing more can be asked, with the reasons."""
+        return {name: family.exhausted for name, family in self._families.items() if family.exhausted}
 
     def next_trial(self, number: int, total: int) -> TrialResult | None:
         """The next trial, recorded; None where there is nothing new to try."""
@@ -86,50 +93,43 @@ class Planner:
 
     def _proposed(self, number: int, family: Family) -> TrialResult | None:
         """A trial of `family` that is new and within the constraints; None where none can be found."""
-        while not family.is_exhausted:
-            fixed = family.pick(self._is_worth_training) if family.needs_pick else None
-            if family.is_exhausted:
+        while not family.exhausted:
+            fixed = family.pick(self._is_new) if family.needs_pick else None
+            if family.exhausted:
                 return None
             proposal, candidate = family.ask(fixed)
-            if isinstance(candidate, Candidate) and self._is_worth_training(candidate):
+            if self._is_new(candidate) and not excess(candidate, self._space):
                 recorded = family.proposals.proposal(proposal, number)
                 self._numbers[number] = (family.name, proposal)
                 self._budget.start(number, family.name)
-                family.hit()
+                family.count(recorded)
                 return self._started(number, None, candidate, recorded)
-            family.miss(self._dismiss(family, proposal, candidate))
-            self._record.put_proposal(family.proposals.proposal(proposal, None))
+            self._dismiss(family, proposal, candidate)
+            recorded = family.proposals.proposal(proposal, None)
+            family.count(recorded)
+            self._record.put_proposal(recorded)
             if isinstance(candidate, Unbuildable):
                 family.require_buildable(candidate)
         return None
 
-    def _is_worth_training(self, candidate: Candidate | Unbuildable) -> bool:
-        if isinstance(candidate, Unbuildable):
-            return False
-        is_new = (candidate.architecture, candidate.recipe) not in self._tried
-        return is_new and not self._excess(candidate)
+    def _is_new(self, candidate: Candidate | Unbuildable) -> TypeGuard[Candidate]:
+        return (
+            isinstance(candidate, Candidate) and (candidate.architecture, candidate.recipe) not in self._tried
+        )
 
-    def _excess(self, candidate: Candidate) -> float:
-        """By what share a candidate has more parameters than it may."""
-        if self._most_parameters is None:
-            return 0.0
-        return max(0.0, candidate.parameters / self._most_parameters - 1)
-
-    def _dismiss(self, family: Family, proposal: int, candidate: Candidate | Unbuildable) -> Miss:
+    def _dismiss(self, family: Family, proposal: int, candidate: Candidate | Unbuildable) -> None:
         """Tell the sampler why a proposal becomes no trial."""
         if isinstance(candidate, Unbuildable):
-            family.proposals.reject(proposal, 1.0)
-            return Miss.UNBUILDABLE
-        excess = self._excess(candidate)
-        if excess:
-            family.proposals.reject(proposal, excess)
-            return Miss.TOO_LARGE
+            family.proposals.reject(proposal, Constraint.BUILDABLE, 1.0)
+            return
+        if too_large := excess(candidate, self._space):
+            family.proposals.reject(proposal, Constraint.PARAMETERS, too_large)
+            return
         known = self._tried[candidate.architecture, candidate.recipe]
         if known.status is Status.RUNNING:
             family.proposals.discard(proposal)  # its worth is not known yet, and will be told once
         else:
             family.proposals.tell(proposal, known.score)
-        return Miss.REPEATED
 
     def _started(
         self, number: int, name: str | None, candidate: Candidate, proposal: Proposal | None

@@ -8,6 +8,7 @@ import warnings
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from enum import StrEnum
 from typing import Any
 
 import optuna
@@ -30,9 +31,14 @@ PATIENCE = 3
 Optuna counts so. With 3 it can stop at `FIRST_PRUNED_EPOCH`, as the other pruners do.
 """
 
-_INFEASIBLE = "constraints:"
-
 optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+class Constraint(StrEnum):
+    """What a rejected proposal breaks, by the name under which Optuna keeps it."""
+
+    PARAMETERS = "excess"
+    BUILDABLE = "unbuildable"
 
 
 class Proposals:
@@ -86,7 +92,7 @@ class Proposals:
         Parameters
         ----------
         fixed : mapping, optional
-            Values that are chosen already, by the parameter's name.
+            Values that are chosen already, by the parameter's name; the sampler chooses the others.
         """
         number = len(self._trials)
         seed = zlib.crc32(f"{self._seed}/{self.family}/{number}".encode())
@@ -112,17 +118,18 @@ class Proposals:
         state = TrialState.PRUNED if value is None else TrialState.COMPLETE
         self._study.tell(self._handles.pop(number), value, state=state)
 
-    def reject(self, number: int, excess: float) -> None:
+    def reject(self, number: int, constraint: Constraint, excess: float) -> None:
         """Have the sampler learn that a proposal breaks a constraint.
 
         Parameters
         ----------
         number : int
+        constraint : Constraint
         excess : float
             By how much, above 0.
         """
         handle = self._handles.pop(number)
-        handle.set_constraint("excess", excess)
+        handle.set_constraint(constraint, excess)
         with _ignored(UserWarning):  # CMA-ES says that it does not use them: then it just draws again
             self._study.tell(handle, state=TrialState.PRUNED)
 
@@ -164,9 +171,14 @@ class OptunaSuggest:
         return self._trial.suggest_float(name, low, high, log=log)
 
 
-def is_rejected(proposal: Proposal) -> bool:
-    """Whether a proposal broke a constraint."""
-    return any(key.startswith(_INFEASIBLE) for key in proposal.system_attrs)
+def broken_constraint(proposal: Proposal) -> Constraint | None:
+    """What a rejected proposal breaks; None where it was not rejected."""
+    return next((each for each in Constraint if f"constraints:{each}" in proposal.system_attrs), None)
+
+
+def is_picked(proposal: Proposal) -> bool:
+    """Whether values were chosen already when a proposal was asked for."""
+    return "fixed_params" in proposal.system_attrs
 
 
 def _sampler(kind: str, seed: int, *, conditional: bool) -> optuna.samplers.BaseSampler:

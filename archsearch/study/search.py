@@ -2,12 +2,14 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from archsearch.diagnosis import diagnose_trial
+from archsearch.errors import SpaceError
 from archsearch.execution import EpochEnded, Executor, RunEnded
+from archsearch.execution.builds import BuildStopped
 from archsearch.ranking import trial_score
 from archsearch.records import (
     DataSummary,
@@ -96,6 +98,7 @@ class Search:
         complete: Complete | None = None,
     ) -> None:
         header = record.header()
+        self._space = space
         self._record = record
         self._executor = executor
         self._notify = notify
@@ -105,6 +108,7 @@ class Search:
         self._trials = {trial.number: trial for trial in record.trials()[0]}
         self._interrupted = [t.number for t in self._trials.values() if t.status is Status.RUNNING]
         self._running: dict[int, list[TrainingRun]] = {}
+        self._epochs: dict[int, list[EpochRecord]] = {}
         self._planner = Planner(
             space,
             record,
@@ -113,6 +117,11 @@ class Search:
             complete or space_completer(space, self._data),
         )
         self.driver_seconds = 0.0
+
+    @property
+    def exhausted(self) -> dict[str, str]:
+        """The families that ended before the search, with the reasons."""
+        return self._planner.exhausted
 
     def run(self, total: int, deadline: float | None, stop: threading.Event) -> Outcome:
         """Run until there are `total` trials, the time is up, or `stop` is set.
@@ -124,6 +133,11 @@ class Search:
             In seconds of ``time.monotonic``.
         stop : threading.Event
             Set by a signal: nothing new is started, what runs is left for the next time.
+
+        Raises
+        ------
+        SpaceError
+            If nothing at all can be trained.
         """
         ended = tuple(t for t in self._trials.values() if t.status is not Status.RUNNING)
         self._notify(SearchStarted(total, ended))
@@ -131,8 +145,13 @@ class Search:
             if deadline is not None and time.monotonic() >= deadline:
                 return Outcome.HOURS_REACHED
             started = time.monotonic()
-            self._fill(total)
+            try:
+                self._fill(total)
+            except BuildStopped:
+                continue  # what was being proposed is not recorded, and will be proposed again
             self.driver_seconds += time.monotonic() - started
+            if not self._trials:
+                raise self._nothing_to_try()
             if not self._running:
                 return Outcome.FINISHED if self._any_succeeded() else Outcome.ALL_FAILED
             events = self._executor.poll(POLL_SECONDS)
@@ -141,6 +160,15 @@ class Search:
                 self._handle(event)
             self.driver_seconds += time.monotonic() - started
         return Outcome.INTERRUPTED
+
+    def _nothing_to_try(self) -> SpaceError:
+        return SpaceError(
+            "\n".join(
+                f"{self._space.place_of(('families', family))}families.{family}: {reason}, so nothing was "
+                "trained; allow more, or give the family what keeps within it"
+                for family, reason in self.exhausted.items()
+            )
+        )
 
     def _any_succeeded(self) -> bool:
         return any(not trial.status.is_failure for trial in self._trials.values())
@@ -169,11 +197,12 @@ class Search:
         trial = self._trials[event.trial]
         if isinstance(event, EpochEnded):
             self._record.add_epoch(event.trial, event.seed, event.epoch)
+            self._epochs.setdefault(event.trial, []).append(event.epoch)
             self._executor.answer(event.trial, go_on=self._goes_on(trial, event))
             self._notify(EpochMeasured(trial, event.epoch))
             return
         runs = self._running[event.trial]
-        runs.append(event.run)
+        runs.append(_with_epochs(event.run, self._epochs.pop(event.trial, [])))
         if event.run.status is not Status.COMPLETED or len(runs) == len(self._seeds):
             del self._running[event.trial]
             self._end(replace(trial, runs=tuple(runs)))
@@ -201,6 +230,13 @@ class Search:
         self._record.end_trial(trial, proposal)
         self._trials[trial.number] = trial
         self._notify(TrialEnded(trial))
+
+
+def _with_epochs(run: TrainingRun, reported: Sequence[EpochRecord]) -> TrainingRun:
+    """A training with what it reported, where it ended with the worker: the record has it too."""
+    if run.epochs:
+        return run
+    return replace(run, epochs=tuple(reported), seconds=sum(epoch.seconds for epoch in reported))
 
 
 def _overall(runs: Iterable[TrainingRun]) -> Status:

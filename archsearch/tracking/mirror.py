@@ -5,6 +5,8 @@ runs that an earlier process left open are taken away and written anew.
 """
 
 import getpass
+import itertools
+import posixpath
 import re
 import shutil
 import tempfile
@@ -19,6 +21,7 @@ import filelock
 
 from archsearch.architecture import AnyArchitecture, HyperModelArchitecture
 from archsearch.errors import TrackingError
+from archsearch.ranking import best_run
 from archsearch.records import EpochRecord, Recipe, SearchSnapshot, Status, TrainingRun, TrialResult
 from archsearch.tracking.server import Tracking, first_line, prepare_mlflow
 
@@ -34,6 +37,9 @@ METRICS_PER_CALL = 1_000
 PARAMS_PER_CALL = 100
 NAME_LENGTH = 250
 PARAM_LENGTH = 6_000
+
+# Before the names of what a training ran in, which is known last.
+ENVIRONMENT = "environment."
 
 _NOT_IN_NAMES = re.compile(r"[^\w\-. :/]", re.ASCII)
 
@@ -211,7 +217,8 @@ class Mirror:
             tags["reason"] = run.reason
         if trial.verdict and trial.delivered:
             tags |= {"verdict": trial.verdict, "delivered_verdict": trial.delivered}
-        self._log(child.run_id, metrics=_best(trial, run), params=_text(run.environment), tags=tags)
+        environment = {ENVIRONMENT + name: value for name, value in run.environment.items()}
+        self._log(child.run_id, metrics=_best(trial, run), params=_text(environment), tags=tags)
         ended = int(run.epochs[-1].ended_at * 1000) if run.epochs else None
         self._client.set_terminated(child.run_id, _ENDS.get(run.status, "FAILED"), ended)
         child.is_closed, child.verdicts = True, (trial.verdict, trial.delivered)
@@ -225,11 +232,12 @@ class Mirror:
     def _log_summary(self, status: str, best: TrialResult | None) -> None:
         tags = {"status": status}
         metrics = []
-        if best and best.runs[0].delivered:
+        run = best_run(best.runs) if best and best.runs else None
+        if best and run and run.delivered:
             tags |= {"verdict": best.verdict or "", "best_trial": str(best.number), "best": best.label}
             # One step and the time now: to MLflow the last value is that of the highest step, then time.
             now = int(time.time() * 1000)
-            metrics = [(name, value, now, 0) for name, value, _, _ in _best(best, best.runs[0])]
+            metrics = [(name, value, now, 0) for name, value, _, _ in _best(best, run)]
         self._log(self.run_id, metrics=metrics, tags=tags)
 
     def _common_tags(self) -> dict[str, str]:
@@ -254,10 +262,7 @@ class Mirror:
         from mlflow.entities import Metric, Param, RunTag
 
         entities = [Metric(*metric) for metric in metrics]
-        named = [
-            Param(_NOT_IN_NAMES.sub("_", name)[:NAME_LENGTH], value[:PARAM_LENGTH])
-            for name, value in (params or {}).items()
-        ]
+        named = [Param(name, value[:PARAM_LENGTH]) for name, value in _named(params or {}).items()]
         self._client.log_batch(
             run_id,
             metrics=entities[:METRICS_PER_CALL],
@@ -338,12 +343,31 @@ def _params(trial: TrialResult, run: TrainingRun) -> dict[str, str]:
 def _sampled(trial: TrialResult, ours: Mapping[str, Any]) -> dict[str, Any]:
     """What was chosen; hyperparameters of a user's HyperModel under their own names.
 
-    Only one that is named as a parameter of ours and is another thing gets a longer name.
+    Only one that is named as a parameter of ours and is another thing gets a longer name: a parameter that
+    MLflow has can't be changed.
     """
     if not isinstance(trial.architecture, HyperModelArchitecture):
         return {f"sampled.{name}": value for name, value in trial.params.items()}
-    values = trial.architecture.values
-    return {f"sampled.{name}" if ours.get(name, value) != value else name: value for name, value in values}
+    return {
+        f"sampled.{name}" if ours.get(name, value) != value or name.startswith(ENVIRONMENT) else name: value
+        for name, value in trial.architecture.values
+    }
+
+
+def _named(params: Mapping[str, str]) -> dict[str, str]:
+    """Parameters under names that MLflow takes, each another one."""
+    named: dict[str, str] = {}
+    for name, value in params.items():
+        allowed = _NOT_IN_NAMES.sub("_", name)[: NAME_LENGTH - 1]
+        if posixpath.normpath(allowed) != allowed or allowed.startswith(("/", "..")) or allowed == ".":
+            allowed = "_" + allowed.replace("/", "_")
+        candidate = allowed
+        for number in itertools.count(2):
+            if candidate not in named:
+                break
+            candidate = f"{allowed[: NAME_LENGTH - 1 - len(str(number))]}_{number}"
+        named[candidate] = value
+    return named
 
 
 def _blocks(architecture: AnyArchitecture) -> dict[str, str]:

@@ -113,7 +113,6 @@ def _taken_words(hypermodel: Any, model: Any, hp: Any, recipe: Recipe, dataset: 
     words = {
         "epochs": recipe.epochs,
         "batch_size": recipe.batch_size,
-        "callbacks": [keras.callbacks.Callback()],
         "verbose": 0,
         "class_weight": dict(dataset.class_weights) if dataset.class_weights else None,
         "validation_data": (x, y),

@@ -84,7 +84,8 @@ class Gauge:
     def __init__(self, model: Any, dataset: Dataset, samples: NDArray[np.int64]) -> None:
         labels = keras.Input((), dtype="int64")
         probabilities = model(model.input)
-        losses = _LossPerSample()([labels, probabilities])
+        # Whatever the global policy, which a HyperModel may have set: float16 has three digits.
+        losses = _LossPerSample(dtype="float32")([labels, probabilities])
         self._program = keras.Model([model.input, labels], [losses, probabilities])
         self._program.compile(jit_compile=False)
         self._dataset = dataset

@@ -57,15 +57,20 @@ def train(
         What the class of a user's HyperModel is called with.
     """
     started = time.perf_counter()
+    measured_in = environment(training.recipe.precision, JIT_COMPILE)
     watch = _Watch(training.recipe, on_epoch)
     saved = False
     try:
         keras.backend.clear_session()
         keras.utils.set_random_seed(seed)
         model, judged, fit = _compiled(training, seed, dataset, folder, arguments or {})
+        if isinstance(training.architecture, HyperModelArchitecture):
+            measured_in = environment(model.dtype_policy.name, bool(model.jit_compile))
         watch.gauge(model, judged, dataset)
         with suppress(TrainingEnded):
             _fit(fit, training.recipe, seed, dataset, watch)
+        if not watch.epochs:
+            raise RuntimeError("fit has ended without an epoch: it must train, and call its callbacks")
         saved = watch.save_best(model_path)
     except Exception as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
@@ -82,17 +87,17 @@ def train(
         probabilities=watch.best.probabilities if watch.best else None,
         model=model_path.name if saved else None,
         seconds=time.perf_counter() - started,
-        environment=environment(training.recipe.precision),
+        environment=measured_in,
     )
 
 
-def environment(precision: str) -> dict[str, Any]:
+def environment(precision: str, jit_compile: bool) -> dict[str, Any]:
     """What decides speed and last digits besides the architecture."""
     devices = keras.distribution.list_devices("gpu")
     return {
         "backend": keras.backend.backend(),
         "device": ", ".join(devices) if devices else "cpu",
-        "jit_compile": JIT_COMPILE,
+        "jit_compile": jit_compile,
         "precision": precision,
     }
 

@@ -47,8 +47,7 @@ def test_a_leak_is_refused_before_anything_is_trained_or_written(folder: Path) -
     assert "space.yaml:2:8: data: " in done.stderr
     assert "train/cat/3.png = val/cat/leaked.png" in done.stderr
     assert "Traceback" not in done.stderr
-    assert not list((folder / "mlruns" / "searches").iterdir())
-    assert not list((folder / "reports").glob("*.html"))
+    assert {path.name for path in folder.iterdir()} == {"photos", "space.yaml", "cache"}
 
 
 @pytest.mark.slow
@@ -79,3 +78,25 @@ def test_from_a_folder_of_images_to_the_first_judged_training_takes_minutes(tmp_
     result = json.loads(done.stdout.splitlines()[-1])
     assert result["trials"]["completed"] == 1
     assert "[1/1] trial 0" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not DATA.is_dir(), reason="the real images are not here")
+@pytest.mark.parametrize("name", ["pneumonia_96", "sign_digits"])
+def test_both_families_are_searched_on_real_images(name: str, tmp_path: Path) -> None:
+    space = {
+        "data": {"image_folder": str((DATA / name).resolve()), "image_size": [24, 24]},
+        "families": {
+            "dense": {"depth": [1, 2], "narrowest": 16, "widest": [32, 64]},
+            "cnn": {"blocks": [1, 2], "filters": {"first": [4, 8]}, "stride": 2, "pooling": ["max", "sum"]},
+        },
+        "training": {"epochs": 2, "batch_size": 64},
+        "execution": {"workers": 2},
+    }
+    (tmp_path / "both.yaml").write_text(json.dumps(space))
+    done = run(
+        "run", "both.yaml", "--trials", "6", "--json", cwd=tmp_path, XDG_CACHE_HOME=str(tmp_path / "cache")
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert result["trials"]["completed"] == 6

@@ -71,6 +71,16 @@ def test_how_many_samples_break_a_constraint_is_shown() -> None:
     assert 0 < int(broken[1]) < 200
 
 
+def test_the_largest_is_the_largest_that_keeps_the_constraint() -> None:
+    result = check(
+        "data: digits\nconstraints: {parameters: 1_500}\n"
+        + SPACE.replace("depth", "ordering: falling, depth")
+    )
+    assert value(result.stdout, "smallest") == "1,210 parameters: dense 16"
+    assert value(result.stdout, "largest") == "1,266 parameters, within the constraint: dense 16·8"
+    assert value(result.stdout, "most memory").endswith(", within the constraint: dense 16·8")
+
+
 def test_a_space_with_a_range_of_numbers_is_continuous() -> None:
     text = "data: digits\ntraining: {learning_rate: {low: 1e-4, high: 1e-2, log: true}}\n" + SPACE
     assert value(check(text).stdout, "size").endswith("recipes continuous")
@@ -120,6 +130,7 @@ def test_what_a_hypermodel_declares_is_shown_and_one_that_is_not_there_is_refuse
     assert done.returncode == 0, done.stderr
     assert value(done.stdout, "own") == "mine:Mlp: units 8, 16"
     assert "by default 610 parameters: own units=8" in done.stdout
+    assert value(done.stdout, "size") == "architectures: HyperModels make them, not counted; 1 recipe"
     Path("space.yaml").write_text(space.replace("NAME", "Mpl"))
     refused = run("check", "space.yaml", cwd=tmp_path)
     assert refused.returncode == 2
@@ -161,8 +172,13 @@ def test_a_leak_is_an_error_unless_the_space_allows_it() -> None:
     result = check(FOLDER, "--data")
     assert result.exit_code == 2
     assert "train/cat/train-cat-0.png = val/cat/copy.png" in result.stdout.replace("\n", " ")
-    assert result.stderr.startswith("space.yaml:1:8: data: ")
-    assert "allow_leaks: true" in result.stderr
+    said = " ".join(result.stdout.split())
+    assert "error: 1 pair of identical images across splits" in said
+    assert "Remove the copies from one side." in said
+    assert result.stderr == (
+        "space.yaml:1:8: data: the audit has 1 error, shown above: mend the data, or write "
+        "`allow_leaks: true` under `data` to search all the same\n"
+    )
     allowed = check(FOLDER.replace("photos}", "photos, allow_leaks: true}"), "--data")
     assert allowed.exit_code == 0
     assert "warning: 1 pair of identical images across splits" in allowed.stdout
@@ -175,7 +191,7 @@ def test_a_group_on_two_sides_of_a_split_is_an_error() -> None:
     groups = r"data: {image_folder: photos, groups: '(p\d+)_', allow_leaks: ALLOW}" + "\n" + SPACE
     result = check(groups.replace("ALLOW", "false"), "--data")
     assert result.exit_code == 2
-    assert "p7 (1 in train, 1 in val)" in result.stderr
+    assert "p7 (1 in train, 1 in val)" in " ".join(result.stdout.split())
     assert check(groups.replace("ALLOW", "true"), "--data").exit_code == 0
 
 
@@ -242,7 +258,7 @@ def test_a_pattern_of_groups_that_matches_nothing_is_refused() -> None:
     result = check(r"data: {image_folder: photos, groups: '(patient\d+)'}" + "\n" + SPACE, "--data")
     assert result.exit_code == 2
     assert "matches none of 16 file names" in result.stderr
-    assert result.stderr.startswith("space.yaml:1:8: ")
+    assert result.stderr.startswith("space.yaml:1:30: data: groups: ")
 
 
 @pytest.mark.parametrize(
@@ -276,4 +292,12 @@ def test_real_images_are_audited_in_words(tmp_path: Path) -> None:
     Path("space.yaml").write_text(f"data: {{{data}}}}}\n{SPACE}")
     crossing = run("check", "--data", "space.yaml", cwd=tmp_path)
     assert crossing.returncode == 2
-    assert "135 groups are in more than one split" in crossing.stderr
+    assert "135 groups are in more than one split" in " ".join(crossing.stdout.split())
+
+
+def test_how_far_a_small_validation_set_can_be_trusted_is_said_once() -> None:
+    splits(train=20, val=20)
+    result = check("data: {image_folder: photos, test: none}\n" + SPACE, "--data")
+    said = " ".join(result.stdout.split())
+    assert "The validation set is too small to judge by" in said
+    assert said.count("40 validation samples: an accuracy of 0.80") == 1

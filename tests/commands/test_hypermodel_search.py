@@ -2,7 +2,10 @@
 
 import json
 import shutil
+import signal
 import sqlite3
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,7 @@ import pytest
 pytest.importorskip("keras_tuner")
 
 import hypermodels_of_a_user as user
-from real_command import run
+from real_command import command, environment, run
 
 pytestmark = pytest.mark.slow
 
@@ -114,13 +117,56 @@ def test_hypermodels_that_cant_be_used_are_refused_before_anything_is_written(fo
     assert not list((folder / "mlruns" / "searches").glob("faulty*"))
 
 
-def test_a_value_that_a_hyperparameter_cant_have_is_refused(folder: Path) -> None:
-    (folder / "value.yaml").write_text(
-        SPACE.replace("units=16", "units=7").replace("name: own", "name: value")
-    )
-    done = run("run", "value.yaml", cwd=folder)
+@pytest.mark.parametrize("word", ["run", "check"])
+def test_named_lines_that_cant_be_built_are_refused_all_at_once_with_their_places(
+    word: str, folder: Path
+) -> None:
+    lines = """\
+  small: own_fit units=7
+  large: own_fit units=64
+  strange: scoped nodes=3
+constraints: {parameters: 4000}
+"""
+    named = '  small: own_fit units=16 activation="tanh"\n'
+    (folder / "value.yaml").write_text(SPACE.replace(named, lines).replace("name: own", "name: value"))
+    done = run(word, "value.yaml", cwd=folder)
     assert done.returncode == 2
-    assert "units can't be 7: it is 16 to 64, step 16" in done.stderr
+    for place, said in (
+        ("value.yaml:7:3: architectures.small: ", "units can't be 7: it is 16 to 64, step 16"),
+        ("value.yaml:8:3: architectures.large: ", "4,810 parameters; constraints.parameters allows 4,000"),
+        ("value.yaml:9:3: architectures.strange: ", "no active hyperparameter is named nodes"),
+    ):
+        assert any(place in line and said in line for line in done.stderr.splitlines()), done.stderr
+
+
+@pytest.mark.parametrize("word", ["--trials", "--hours"])
+def test_a_search_ends_at_once_while_it_waits_for_a_build(word: str, folder: Path) -> None:
+    words = "name: slow\ndata: digits\nfamilies:\n  slow: {hypermodel: hypermodels_of_a_user:Slow}\n"
+    (folder / "slow.yaml").write_text(words + "training: {epochs: 1}\nsearch: {trials: 50}\n")
+    store = f"slow-{word}"
+    value = {"--trials": "50", "--hours": "0.01"}[word]
+    process = subprocess.Popen(
+        command("run", "slow.yaml", "--json", "--store", store, word, value),
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    if word == "--trials":
+        deadline = time.monotonic() + 120
+        while not list(folder.glob(f"{store}/searches/*/record.sqlite")) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        time.sleep(20)
+        process.send_signal(signal.SIGINT)
+        sent = time.monotonic()
+        out, err = process.communicate(timeout=60)
+        assert time.monotonic() - sent < 10
+        assert process.returncode == 75, err
+        assert json.loads(out.splitlines()[-1])["status"] == "interrupted"
+    else:
+        out, err = process.communicate(timeout=200)
+        assert json.loads(out.splitlines()[-1])["status"] == "hours_reached", err
 
 
 def test_builds_that_raise_for_some_values_are_no_trials(folder: Path) -> None:

@@ -131,7 +131,7 @@ def test_a_file_that_is_there_is_left_as_it_is() -> None:
     Path("space.yaml").write_text("mine")
     result = init()
     assert result.exit_code == 2
-    assert "space.yaml: is there already" in result.stderr
+    assert "archsearch: space.yaml: exists already; choose another file with --output" in result.stderr
     assert Path("space.yaml").read_text() == "mine"
     assert here() == ["space.yaml"]
 
@@ -169,6 +169,7 @@ def test_a_folder_that_is_not_understood_is_refused_and_nothing_is_written(
     before = here()
     result = init("photos")
     assert result.exit_code == 2
+    assert re.match(r"archsearch: \S*photos: ", result.stderr)
     assert message in result.stderr
     assert "Traceback" not in result.output
     assert here() == before
@@ -225,3 +226,16 @@ def test_a_starter_for_real_images_is_valid(folder: str) -> None:
     assert result.exit_code == 0, result.output
     assert CliRunner().invoke(main, ["check", "space.yaml"]).exit_code == 0
     assert (space().data.groups is not None) == (folder == "pneumonia_96")
+
+
+def test_files_that_are_no_images_archsearch_reads_are_counted_by_their_endings() -> None:
+    images("photos/cat", counted(4))
+    images("photos/dog", counted(4))
+    assert "ignored" not in init("photos").stdout
+    for name in ("cat/a.tiff", "cat/b.TIFF", "dog/c.webp", "dog/notes", "dog/.hidden"):
+        Path("photos", name).touch()
+    result = init("photos", "--output", "second.yaml")
+    assert (
+        "ignored       4 files (2 .tiff, 1 .webp, 1 without ending): only JPEG, PNG, BMP, GIF are read"
+        in (result.stdout)
+    )

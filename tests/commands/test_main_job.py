@@ -69,7 +69,8 @@ def test_families_have_equal_shares_and_alternate(searched: Searched) -> None:
 
 
 def test_progress_goes_to_stderr_as_plain_lines_without_a_terminal(searched: Searched) -> None:
-    assert re.search(r"\[4/4\] trial \d+ .*val loss .*best .*left", searched.stderr)
+    assert re.search(r"\[3/4\] trial \d+ .*val loss .*best .*; about .* left$", searched.stderr, re.MULTILINE)
+    assert re.search(r"\[4/4\] trial \d+ .*val loss .*; best .*\)$", searched.stderr, re.MULTILINE)
     assert "\x1b" not in searched.stderr
 
 

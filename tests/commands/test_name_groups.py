@@ -45,12 +45,28 @@ def test_a_number_that_hardly_varies_is_part_of_the_text_before_the_one_that_doe
             f"2024{month:02}{day:02}_{n}.jpg" for month in range(1, 9) for day in (10, 11) for n in range(3)
         ],  # dates
         [f"film_{n}_{k}.png" for n in range(2) for k in range(40)],  # too few to be split by
+        [f"{n}.png" for n in range(100)] * 2,  # the same names in two folders of one class
+        [f"IMG_{n}.{ending}" for n in range(100) for ending in ("png", "png", "jpg")],
+        [f"copy{n}.png" for n in range(7)],
         ["cat.jpg", "dog.jpg"],
         [],
     ],
 )
 def test_names_that_only_count_give_no_groups(names: list[str]) -> None:
     assert name_groups(in_one_class(*names)) is None
+
+
+def test_a_number_whose_every_value_is_one_image_stays_out_of_the_pattern() -> None:
+    names = [f"person{n}_{k}.png" for n in range(60) for k in range(2)]
+    found = name_groups(in_one_class(*names, *(f"copy{n}.png" for n in range(7))))
+    assert found is not None
+    assert (found.pattern, found.groups) == (r"(person\d+)", 60)
+
+
+def test_a_number_that_begins_the_name_may_be_a_group() -> None:
+    found = name_groups(in_one_class(*(f"{n}_{k}.png" for n in range(20) for k in range(2))))
+    assert found is not None
+    assert found.pattern == r"(\d+)"
 
 
 def test_numbering_that_restarts_in_each_folder_is_no_group_but_is_counted_as_crossing() -> None:

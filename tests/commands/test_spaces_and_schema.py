@@ -72,3 +72,15 @@ def test_a_check_of_a_bundled_space_writes_nothing(tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(tmp_path)
     assert invoke("check", "digits").exit_code == 0
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_a_template_says_that_it_is_one_to_copy(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = invoke(command, "image_folder")
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "image_folder: a template, to be copied and changed: archsearch spaces image_folder > my_space.yaml\n"
+    )

@@ -6,6 +6,7 @@ import pytest
 from rich.cells import cell_len
 
 from archsearch.commands import tables
+from archsearch.commands.audit import waiting
 
 COLUMNS = (">rank", "architecture", "verdict", ">score")
 LONG = "conv 32·64 5×5 max dropout 0.2 → flatten → dense 64 dropout 0.5"
@@ -48,3 +49,15 @@ def test_where_there_is_none_the_architecture_stands_whole_on_a_line_of_its_own(
         "10 not_converged 0.1000", "dense 8",
         "– reference –",
     ]  # fmt: skip
+
+
+def test_colons_in_the_user_s_words_make_no_pictures(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables.console().print("mod:three: 8×8")
+    assert capsys.readouterr().out == "mod:three: 8×8\n"
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    with waiting("loading [red]mod:three: …"):
+        pass
+    assert "[red]mod:three: …" in capsys.readouterr().err

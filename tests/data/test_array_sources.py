@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from image_folders import real
 
+from archsearch.data import loaded as loaded_module
 from archsearch.data.shapes import CIFAR_100, SHAPES, data_shape
 from archsearch.data.sources import load
 from archsearch.errors import DataError
@@ -104,6 +105,61 @@ def test_text_labels_are_the_sorted_classes(tmp_path, kind):
     assert list(dataset.y[:3]) == [2, 0, 1]
 
 
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (IMAGES[:0], LABELS[:0], r"has the shape \(0, 8, 6\): it is empty"),
+        (IMAGES, LABELS[:0], "60 samples in x, but 0 labels in y"),
+    ],
+)
+def test_an_empty_archive_is_refused_as_such(tmp_path, x, y, message):
+    data = archive(tmp_path, x=x, y=y)
+    for reader in (load, data_shape):
+        with pytest.raises(DataError, match=message):
+            reader(data)
+
+
+def test_a_test_set_that_the_space_goes_without_says_nothing_about_shape_or_classes(tmp_path):
+    arrays = given() | {"y_test": np.arange(15) % 5, "x_test": IMAGES[45:, :4]}
+    archive(tmp_path, **arrays)
+    data = Data(npz=str(tmp_path / "a.npz"), test="none")
+    assert data_shape(data) == load(data).shape
+    assert data_shape(data).classes == ("0", "1", "2")
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.float32])
+def test_images_of_other_numbers_than_0_to_1_are_said(tmp_path, dtype):
+    images = np.clip(IMAGES, 3, 250)
+    assert load(archive(tmp_path, x=images.astype(dtype), y=LABELS)).notes == (
+        "values from 3 to 250 are taken as they are; networks learn images best scaled to 0…1",
+    )
+    for quiet in (images, images / 255, images.reshape(60, -1).astype(dtype)):
+        assert load(archive(tmp_path, x=quiet, y=LABELS)).notes == ()
+
+
+def sides(dataset):
+    where = np.full(len(dataset.x), -1)
+    for side, part in enumerate(dataset.split[:3]):
+        where[part] = side
+    return where
+
+
+def test_identical_samples_are_on_one_side_whatever_their_labels(tmp_path):
+    plain = load(archive(tmp_path, x=IMAGES, y=LABELS))
+    doubled = np.concatenate([IMAGES, IMAGES[:20]])
+    where = sides(load(archive(tmp_path, x=doubled, y=np.concatenate([LABELS, (LABELS[:20] + 1) % 3]))))
+    assert (where[60:] == where[:20]).all()
+    assert set(where) == {0, 1, 2}
+    assert load(archive(tmp_path, x=IMAGES, y=LABELS)).fingerprint == plain.fingerprint
+
+
+def test_copies_across_given_splits_leave_the_rest_as_it_would_be(tmp_path):
+    arrays = {key: array for key, array in given().items() if not key.endswith("val")}
+    plain = load(archive(tmp_path, **arrays)).split
+    arrays["x_test"] = IMAGES[:15]
+    assert all(map(np.array_equal, plain, load(archive(tmp_path, **arrays)).split))
+
+
 class Trap:
     def __reduce__(self):
         return (pytest.fail, ("pickled code was run",))
@@ -172,10 +228,14 @@ import numpy as np
 x = np.random.default_rng(0).integers(0, 256, (60, 8, 6)).astype("uint8")
 y = np.arange(60) % 3
 def pair(): return x, y
-def lists(): return [[0.5, 1.5]] * 60, y.tolist()
+def lists(): return [[i, 1.5] for i in range(60)], y.tolist()
 def three(): return (x[:30], y[:30]), (x[30:45], y[30:45]), (x[45:], y[45:])
 def two(): return (x[:30], y[:30]), (x[30:], y[30:])
 def mapping(): return {"x": x, "y": y}
+def ragged(): return [[1.0], [2.0, 3.0]] * 30, y
+def absent_label(): return x, np.array([None, "a", "b"] * 20, object)
+def nan_label(): return x, ["a", "b", float("nan")] * 20
+def nan_number(): return x, [0, 1, float("nan")] * 20
 def nothing(): return None
 def raising():
     import os
@@ -206,11 +266,43 @@ def test_a_function_of_the_users_gives_arrays(tmp_path, module, function, sizes)
     assert dataset.shape == data_shape(data, tmp_path)
 
 
+def test_a_function_is_called_once_for_its_shape_and_its_data(tmp_path, module):
+    (tmp_path / f"{module}.py").write_text(
+        f"{MODULE}\ncalls = []\ndef load():\n    calls.append(1)\n    return x, y\n"
+    )
+    data = Data(python=f"{module}:load")
+    assert data_shape(data, tmp_path) == data_shape(data, tmp_path)
+    shape = load(data, tmp_path).shape
+    calls = sys.modules[module].calls
+    assert len(calls) == 1
+    assert shape == data_shape(Data(python=data.python, test="none"), tmp_path)
+    assert len(calls) == 2
+    load(data, tmp_path)  # another time the data may be others
+    assert len(calls) == 3
+
+
+def test_an_array_on_disk_that_a_function_gives_stays_there(tmp_path, module, monkeypatch):
+    path = tmp_path / "x.npy"
+    np.save(path, np.random.default_rng(0).normal(size=(60, 4)))
+    (tmp_path / f"{module}.py").write_text(
+        f"import numpy as np\ndef load(): return np.load({str(path)!r}, 'r'), np.arange(60) % 3\n"
+    )
+    monkeypatch.setattr(loaded_module, "memory", lambda: 60 * 4 * 4)
+    dataset = load(Data(python=f"{module}:load"), tmp_path)
+    assert isinstance(dataset.x.stored, np.memmap)
+    assert dataset.x.is_streamed
+    assert np.array_equal(everything(dataset), np.load(tmp_path / "x.npy").astype(np.float32))
+
+
 @pytest.mark.parametrize(
     ("function", "message"),
     [
         ("nothing", r"returned NoneType; it must return \(x, y\)"),
-        ("raising", r"raised KeyError: 'no such thing' \(mine_.*\.py, line 13\)"),
+        ("raising", r"raised KeyError: 'no such thing' \(mine_.*\.py, line 17\)"),
+        ("ragged", "ragged: x can't be made an array: setting an array element"),
+        ("absent_label", r"absent_label: y: 20 of 60 samples have no label \(None or NaN\)"),
+        ("nan_label", "y: 20 of 60 samples have no label"),
+        ("nan_number", "y: 20 of 60 samples have no label"),
         ("leaving", r"raised SystemExit: 3 \(mine_"),
         ("number", "int is no function"),
         ("absent", "has no 'absent'"),

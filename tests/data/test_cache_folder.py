@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -159,3 +160,27 @@ def test_the_cache_folder_is_the_users_word_or_the_systems_custom(monkeypatch, t
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", "/home/me")
     assert cache_folder() == Path("/home/me/.cache/archsearch")
+
+
+def test_a_file_that_can_not_be_read_just_now_is_read_the_next_time(folder, cache, monkeypatch):
+    def refused(path, **options):
+        if path.name == "3.png":
+            raise PermissionError(13, "Permission denied")
+        return opened(path, **options)
+
+    opened = images.Image.open
+    with monkeypatch.context() as patch:
+        patch.setattr(images.Image, "open", refused)
+        assert len(load(words(folder, image_size=[10, 12], color="grayscale")).unreadable) == 2
+    assert entries(cache) == []
+    assert load(words(folder, image_size=[10, 12], color="grayscale")).unreadable == ()
+
+
+def test_what_a_killed_process_left_is_removed_after_a_day(folder, cache):
+    cache.mkdir()
+    for name, age in ((".old.part", 90_000), (".new.part", 100)):
+        (cache / name).write_bytes(b"")
+        os.utime(cache / name, (time.time() - age,) * 2)
+    load(words(folder))
+    assert [entry.name for entry in entries(cache)][:1] == [".new.part"]
+    assert not (cache / ".old.part").exists()

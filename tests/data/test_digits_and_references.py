@@ -148,3 +148,33 @@ def test_the_linear_model_draws_20000_of_more_training_samples_with_every_class(
         fit.side_effect = lambda model, x, y: (fitted.append(len(y)), FIT(model, x, y))[1]
         linear_model(dataset)
     assert fitted == [20_000]
+
+
+def test_the_linear_model_knows_every_class_of_many_samples():
+    labels = np.arange(200_000) % 2 * 2
+    labels[:3] = 1
+    features = np.random.default_rng(0).normal(size=(200_000, 2)).astype(np.float32) + labels[:, None]
+    shape = DataShape((2,), ("0", "1", "2"))
+    fitted = []
+    with mock.patch.object(LogisticRegression, "fit", autospec=True) as fit:
+        fit.side_effect = lambda model, x, y: (fitted.append(set(y)), FIT(model, x, y))[1]
+        reference = linear_model(
+            Dataset(shape, Samples(features), labels, split(labels, 0.2, 0.2, 0), "made")
+        )
+    assert fitted == [{0, 1, 2}]
+    assert reference.val_accuracy > 0.8
+
+
+def test_a_class_that_the_linear_model_does_not_know_has_no_probability():
+    labels = np.repeat([0, 1, 2], 40)
+    features = labels[:, None].astype(np.float32)
+    parts = split(labels, 0.25, 0.25, 0)
+    without = parts._replace(train=parts.train[labels[parts.train] != 1])
+    reference = linear_model(Dataset(DataShape((1,), tuple("012")), Samples(features), labels, without, "x"))
+    assert reference.val_accuracy == pytest.approx(2 / 3, abs=0.01)
+
+
+def test_the_linear_model_takes_images_of_very_many_channels():
+    labels = np.repeat([0, 1], 30)
+    images = np.random.default_rng(0).integers(0, 100, (60, 2, 2, 1100), np.uint8)
+    assert linear_model(made_up(images, labels)).parameters == 1101

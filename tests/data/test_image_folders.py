@@ -167,8 +167,18 @@ def test_a_class_of_broken_files_only_is_refused_by_name(tmp_path):
     folder = split_folders(tmp_path / "d", GIVEN)
     for path in (folder / "val" / "dog").iterdir():
         path.write_bytes(b"")
-    with pytest.raises(DataError, match="the val split has no readable sample of dog"):
+    with pytest.raises(
+        DataError,
+        match=r"the val split has no readable sample of dog.* \(4 files of it could not be read, such as val",
+    ):
         load(words(folder))
+    for path in (folder := class_folders(tmp_path / "e") / "dog").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(
+        DataError,
+        match=r"the class dog has 0 samples, .* \(10 files of it could not be read, such as dog/0.png",
+    ):
+        load(words(folder.parent))
 
 
 def test_other_files_are_ignored_and_said_once_hidden_ones_in_silence(tmp_path):
@@ -212,6 +222,13 @@ def stranger(root):
     (root / "extra").mkdir()
 
 
+def inside_out(root):
+    for kind in ("cat", "dog"):
+        for split in ("train", "test"):
+            (root / kind / split).mkdir(parents=True)
+            write_image(root / kind / split / "0.png", 1)
+
+
 def two_vals(root):
     split_folders(root, {**GIVEN, "validation": 2})
 
@@ -229,6 +246,10 @@ def two_vals(root):
         (missing_class, "test has no folder dog; every split needs the same class folders"),
         (stranger, "extra beside train, val, test: neither a split nor a class"),
         (two_vals, "two folders for one split"),
+        (
+            inside_out,
+            r"cat holds folders named like splits \(test, train\): write train/cat for cat/train, and so on",
+        ),
         (lambda root: split_folders(root, {"val": 2, "test": 2}), "no train folder beside test, val"),
         (lambda root: class_folders(root, count=2), "the class cat has 2 samples, and 3 parts need one each"),
     ],
@@ -278,6 +299,43 @@ def test_numbers_that_restart_in_a_split_are_other_groups(tmp_path):
     assert test == {"test:person0", "test:person1", "test:person100", "test:person101"}
     together = load(words(folder, groups=r"person\d+"))
     assert set(together.groups[together.split.test]) < set(together.groups[together.split.train])
+
+
+def test_the_group_is_of_the_alternative_that_matched(tmp_path):
+    folder = patients(tmp_path / "d")
+    for path in sorted((folder / "NORMAL").iterdir()):
+        path.rename(path.with_name(path.name.replace("person", "IM-")))
+    dataset = load(words(folder, groups=r"(IM-\d+)|(person\d+)"))
+    assert dataset.notes == ()
+    assert set(dataset.groups) == {f"IM-{n}" for n in range(12)} | {f"person{n}" for n in range(100, 112)}
+
+
+def test_across_may_name_a_test_set_that_the_space_goes_without(tmp_path):
+    folder = patients(tmp_path / "d", (("train", 6), ("test", 2)))
+    groups = {"pattern": r"person\d+", "across": ["train", "test"]}
+    assert load(words(folder, groups=groups, test="none")).groups is not None
+    groups["across"] = ["train", "val"]
+    with pytest.raises(
+        DataError, match=r"across: val of .*: the folder has train, test; leave out val, for what"
+    ):
+        load(words(folder, groups=groups))
+
+
+def test_copies_of_an_image_are_on_one_side_and_make_their_patients_one(tmp_path, cache):
+    folder = patients(tmp_path / "d")
+    for label, name in enumerate(("NORMAL", "ILL")):
+        for number in range(4):
+            first, second = (100 * label + 2 * number + more for more in (0, 1))
+            image = (folder / name / f"person{first}_{6 * number}.png").read_bytes()
+            (folder / name / f"person{second}_copy.png").write_bytes(image)
+    for _ in range(2):  # decoded, then from the cache
+        dataset = load(words(folder, groups=r"person\d+"))
+        parts = [set(dataset.groups[part]) for part in dataset.split[:3]]
+        for label in (0, 100):
+            for number in range(4):
+                pair = {f"person{label + 2 * number}", f"person{label + 2 * number + 1}"}
+                assert sum(bool(pair & part) for part in parts) == 1
+    assert len(list(cache.iterdir())) == 1
 
 
 def test_names_without_a_group_are_said(tmp_path):

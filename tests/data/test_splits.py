@@ -162,3 +162,26 @@ def test_a_seed_gives_its_split_again_and_another_seed_another():
 def test_too_few_samples_of_a_class_are_refused(labels, validation):
     with pytest.raises(ValueError, match=r"class|size"):
         split(np.array(labels), validation, 0.2, 0)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_part_has_a_sample_of_a_class_of_three(seed):
+    labels = np.arange(3_000) % 2
+    labels[:3] = 2
+    for validation, test in ((0.2, 0.2), (0.05, 0.05), (0.1, 0.45), (0.45, 0.1)):
+        parts = split(labels, validation, test, seed)
+        assert [np.bincount(labels[part], minlength=3)[2] for part in parts[:3]] == [1, 1, 1]
+
+
+def test_every_part_gets_a_group_of_a_class_of_as_many_large_groups():
+    labels = np.repeat([0, 1], (40, 200))
+    groups = np.concatenate([np.repeat(["a", "b"], 20), [f"c{number // 4}" for number in range(200)]])
+    parts = split(labels, 0.2, None, 0, groups=groups)
+    assert [len(set(groups[part]) & {"a", "b"}) for part in parts[:2]] == [1, 1]
+    labels = np.repeat([0, 1], (104, 200))
+    groups = np.concatenate([np.repeat(["a", "b", "c"], (100, 2, 2)), groups[40:]])
+    for seed in range(10):
+        parts = split(labels, 0.2, 0.2, seed, groups=groups)
+        assert [len(set(groups[part]) & {"a", "b", "c"}) for part in parts[:3]] == [1, 1, 1]
+    with pytest.raises(ValueError, match=r"class number 0 has too few groups \(2\)"):
+        split(labels, 0.2, 0.2, 0, groups=np.where(groups == "b", "c", groups))

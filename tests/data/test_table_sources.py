@@ -125,3 +125,73 @@ def test_files_that_are_no_tables_are_refused(tmp_path, kind):
             reader(Data.model_validate({kind: "table", "label": "ill"}), tmp_path)
         with pytest.raises(DataError, match=f"data: {kind}: nowhere: no such file"):
             reader(Data.model_validate({kind: "nowhere", "label": "ill"}), tmp_path)
+
+
+def csv(tmp_path, text, **words):
+    (tmp_path / "t.csv").write_text(text)
+    return Data.model_validate({"csv": str(tmp_path / "t.csv"), "label": "ill"} | words)
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "message"),
+    [
+        (
+            "1,2,3,{}",
+            "1,2,3,{}",
+            "line 2 has more fields than the header: give a column of row names a heading",
+        ),
+        ("1,2,{}", "1,5,2,{}", "Expected 3 fields in line 6, saw 4"),
+    ],
+    ids=["row names", "a decimal comma"],
+)
+def test_a_row_with_more_fields_than_the_header_is_refused(tmp_path, first, later, message):
+    rows = [(first if number < 4 else later).format(number % 2) for number in range(40)]
+    data = csv(tmp_path, "\n".join(["a,b,ill", *rows]))
+    for reader in (load, data_shape):
+        with pytest.raises(DataError, match=message):
+            reader(data)
+
+
+@pytest.mark.parametrize("name", [None, "id"])
+def test_a_saved_index_is_no_column(tmp_path, name):
+    table = TABLE.set_index(pd.Index(RNG.permutation(ROWS) + 1000, name=name))
+    table.to_parquet(tmp_path / "t.parquet")
+    data = Data(parquet=str(tmp_path / "t.parquet"), label="ill", drop=("name", "clinic"))
+    assert data_shape(data) == load(data).shape
+    assert load(data).shape.input_shape == (4,)
+
+
+def test_a_column_without_a_heading_is_named(tmp_path):
+    rows = "".join(f"{number},{number / 7},{number % 2}\n" for number in range(40))
+    assert load(csv(tmp_path, f",a,ill\n{rows}")).notes[0] == (
+        "the column Unnamed: 0 has no heading in the file and is a feature; if it numbers the rows, write "
+        'drop: ["Unnamed: 0"]'
+    )
+    assert len(load(csv(tmp_path, f",a,ill\n{rows}", drop=["Unnamed: 0"])).notes) == 1
+
+
+def test_columns_of_one_name_are_refused(tmp_path):
+    data = csv(tmp_path, "a,b,a,ill\n" + "1,2,3,0\n4,5,6,1\n" * 20)
+    with pytest.raises(DataError, match=r"more than one column is called a$"):
+        load(data)
+
+
+def test_equal_rows_are_on_one_side_of_a_split_of_archsearchs_own(write):
+    table = pd.concat([TABLE, TABLE.assign(ill="no")], ignore_index=True)
+    table.loc[ROWS:, "constant"] = 4.0
+    dataset = load(write(table))
+    sides = np.empty(2 * ROWS)
+    for side, part in enumerate(dataset.split[:3]):
+        sides[part] = side
+    assert (sides[:ROWS] == sides[ROWS:]).all()
+    free = load(write(table, allow_leaks=True)).split
+    assert [len(part) for part in free[:3]] == [108, 36, 36]
+
+
+def test_minus_zero_is_zero(write):
+    table = TABLE.assign(
+        pressure=np.where(np.arange(ROWS) < 45, 0.0, -0.0), age=np.arange(ROWS) % 45, smokes=1
+    )
+    dataset = load(write(table))
+    assert len({frozenset(part % 45) for part in dataset.split[:3]}) == 3
+    assert not set(dataset.split.train % 45) & set(dataset.split.val % 45)

@@ -111,3 +111,10 @@ def test_losses_that_end_in_nan_are_diverged_whatever_the_status_says():
     curves = good()
     broken = Curves(np.append(curves.train_loss, np.nan), np.append(curves.val_loss, np.nan))
     assert verdicts([trial_of(0, broken)]) == {0: "diverged"}
+
+
+def test_a_trial_that_failed_with_a_later_seed_is_not_good_for_the_earlier_ones():
+    fine = trial_of(0, good())
+    failed = replace(fine.runs[0], seed=2, status=Status.FAILED, epochs=(), delivered_epoch=None)
+    trial = replace(fine, status=Status.FAILED, runs=(fine.runs[0], replace(fine.runs[0], seed=1), failed))
+    assert diagnose_trials([trial], DATA)[0].verdict is Verdict.INCONCLUSIVE

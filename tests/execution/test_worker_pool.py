@@ -2,16 +2,20 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from archsearch.architecture import Architecture, DenseBlock
-from archsearch.errors import ArchsearchError, Refused
+from archsearch.architecture import Architecture, DenseBlock, HyperModelArchitecture
+from archsearch.data.sources import load
+from archsearch.errors import ArchsearchError, DataError, Refused
 from archsearch.execution import EpochEnded, WorkerPool, require_backend
 from archsearch.records import Recipe, Status, Training
 from archsearch.space.data_words import Data
 
 DIGITS = Data(source="digits")
+FINGERPRINT = load(DIGITS).fingerprint
 
 
 def training(trial, epochs=2, seeds=(0,)):
@@ -46,7 +50,7 @@ def answered(pool, runs, go_on=lambda _: True):
 @pytest.fixture(scope="module")
 def pool(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pool")
-    pool = WorkerPool(DIGITS, folder, 2, folder / "models", folder / "logs")
+    pool = WorkerPool(DIGITS, FINGERPRINT, folder, 2, folder / "models", folder / "logs")
     yield pool
     pool.close()
 
@@ -109,7 +113,7 @@ def test_a_failed_second_seed_leaves_the_third_untrained(pool):
     assert [type(event).__name__ for event in seen] == ["RunEnded", "EpochEnded"]
     assert (seen[0].run.status, seen[1].seed) == (Status.COMPLETED, 5)
     victim = next(worker for worker in pool._workers if worker.training)
-    os.kill(victim._process.pid, signal.SIGKILL)
+    os.kill(victim.child.process.pid, signal.SIGKILL)
     (ended,) = events(pool, lambda seen: seen)
     assert (ended.run.seed, ended.run.status) == (5, Status.FAILED)
     assert pool.poll(2) == []
@@ -124,7 +128,7 @@ def test_a_killed_worker_fails_its_training_by_name_of_the_signal_and_is_replace
     pool.submit(training(6))
     events(pool, lambda seen: {event.trial for event in seen} == {5, 6})
     victim = next(worker for worker in pool._workers if worker.training.trial == 5)
-    os.kill(victim._process.pid, signal.SIGKILL)
+    os.kill(victim.child.process.pid, signal.SIGKILL)
     pool.answer(6, go_on=True)
     _, ended = answered(pool, 2)
     by_trial = {event.trial: event.run for event in ended}
@@ -143,9 +147,9 @@ def test_a_worker_ends_by_itself_in_the_middle_of_a_training_when_its_driver_is_
     events(pool, lambda seen: seen)
     pool.answer(9, go_on=True)
     worker = next(worker for worker in pool._workers if worker.training)
-    worker.pipe.close()
-    assert worker._process.wait(timeout=30) == 0
-    worker._spawn()
+    worker.child.pipe.close()
+    assert worker.child.process.wait(timeout=30) == 0
+    worker.respawn()
 
 
 @pytest.mark.slow
@@ -156,18 +160,65 @@ def test_closing_leaves_no_process_even_in_the_middle_of_a_training(pool):
     pool.answer(10, go_on=True)
     pool.close()
     for worker in pool._workers:
-        assert worker._process.returncode == -signal.SIGKILL
+        assert worker.child.process.returncode == -signal.SIGKILL
         with pytest.raises(ProcessLookupError):
-            os.kill(worker._process.pid, 0)
+            os.kill(worker.child.process.pid, 0)
 
 
 @pytest.mark.slow
 def test_a_worker_that_can_not_start_says_why_it_ended(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    pool = WorkerPool(DIGITS, tmp_path, 1, tmp_path / "models", tmp_path / "logs")
+    pool = WorkerPool(DIGITS, FINGERPRINT, tmp_path, 1, tmp_path / "models", tmp_path / "logs")
     try:
         with pytest.raises(ArchsearchError, match=r"ended with exit code 1 before it could train .*worker-0"):
             events(pool, lambda seen: seen, seconds=20)
+    finally:
+        pool.close()
+
+
+@pytest.mark.slow
+def test_a_worker_is_replaced_after_so_many_trainings_and_none_is_lost(tmp_path, monkeypatch):
+    monkeypatch.setattr("archsearch.execution.pool.MOST_TRAININGS", 2)
+    pool = WorkerPool(DIGITS, FINGERPRINT, tmp_path, 1, tmp_path / "models", tmp_path / "logs")
+    try:
+        processes = []
+        for number in range(2):
+            pool.submit(training(number, epochs=1, seeds=(0, 1)))
+            processes.append(pool._workers[0].child.process)
+            _, ended = answered(pool, 2)
+            assert [(event.trial, event.run.status) for event in ended] == [(number, Status.COMPLETED)] * 2
+        assert processes[0].returncode == -signal.SIGKILL
+        assert processes[1].poll() is None
+    finally:
+        pool.close()
+
+
+@pytest.mark.slow
+def test_a_killed_worker_is_noticed_though_what_it_forked_lives_on(tmp_path):
+    user = pytest.importorskip("hypermodels_of_a_user")
+    architecture = HyperModelArchitecture("forks", "hypermodels_of_a_user:Forks")
+    folder = Path(user.__file__).parent
+    pool = WorkerPool(DIGITS, FINGERPRINT, folder, 1, tmp_path / "models", tmp_path / "logs")
+    group = pool._workers[0].child.process.pid
+    try:
+        pool.submit(replace(training(0, epochs=20), architecture=architecture))
+        (epoch,) = events(pool, lambda seen: seen)
+        assert isinstance(epoch, EpochEnded)
+        os.kill(group, signal.SIGKILL)
+        (ended,) = events(pool, lambda seen: seen, seconds=10)
+        assert ended.run.reason.startswith("the worker process was killed by SIGKILL")
+        os.killpg(group, 0)  # the fork is there
+    finally:
+        pool.close()
+        os.killpg(group, signal.SIGKILL)
+
+
+@pytest.mark.slow
+def test_a_worker_that_loads_other_samples_than_the_search_began_with_ends_it(tmp_path):
+    pool = WorkerPool(DIGITS, "of other samples", tmp_path, 1, tmp_path / "models", tmp_path / "logs")
+    try:
+        with pytest.raises(DataError, match="data: digits gave other samples in a worker than in the search"):
+            events(pool, lambda seen: seen)
     finally:
         pool.close()
 

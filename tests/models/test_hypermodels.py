@@ -117,6 +117,7 @@ def test_sampled_values_are_ones_that_kerastuner_could_have_sampled(seed: int) -
             assert any(math.isclose(value, int(v) if type(value) is int else v) for v in one.values), one
         elif hasattr(one, "min_value"):
             assert one.min_value <= value <= one.max_value
+            assert len(repr(value)) <= 10
         else:
             assert value in one.values
 
@@ -294,6 +295,35 @@ def test_a_training_loop_of_ones_own_is_rehearsed_on_noise() -> None:
 def test_a_fit_that_drops_its_callbacks_is_refused() -> None:
     with pytest.raises(ValueError, match="must pass on the callbacks"):
         tried(user.DropsCallbacks())
+
+
+def test_a_loop_of_ones_own_that_calls_no_callback_is_refused() -> None:
+    with pytest.raises(Refused, match="fit trains without an epoch that can be measured"):
+        tried(user.Silent())
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "value", "expected"),
+    [
+        (1e-3, 1e-2, 0.008001392980763833, 0.008001),
+        (1e-4, 1e-1, 0.00012345678, 0.0001235),
+        (0, 1, 0.0, 0.0),
+        (0.12352, 1.0, 0.12352, 0.12352),
+        (0.0, 0.87654321, 0.8765432, 0.8765),
+        (0.99990, 0.99999, 0.9999412345, 0.99994123),
+        (-2.0, 2.0, -1.23456, -1.235),
+        (0.0, 5e6, 1234567.8, 1235000.0),
+    ],
+)
+def test_a_chosen_real_number_is_short_and_within_its_bounds(
+    low: float, high: float, value: float, expected: float
+) -> None:
+    class Fixed(Noted):
+        def real(self, *_: Any, **__: Any) -> float:
+            return value
+
+    hp = AskedHyperParameters({}, Fixed())
+    assert hp.Float("rate", low, high) == expected
 
 
 def test_logits_become_probabilities() -> None:

@@ -1,5 +1,7 @@
+import re
 import subprocess
 import sys
+from dataclasses import replace
 
 from curve_shapes import DATA, FREQUENCIES, LINEAR, good, overfit, still_falling, trial_of
 
@@ -59,3 +61,11 @@ def test_the_table_has_one_row_per_rank_and_fixed_columns():
 def test_ranking_loads_no_pandas():
     code = "import sys, archsearch.ranking; sys.exit('pandas' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_first_that_is_worse_than_the_linear_model_is_said_to_be():
+    worse = replace(LINEAR, val_loss=0.1)
+    text = why_first(ranked(trial_of(0, good())), (FREQUENCIES, worse), DATA)
+    assert re.search(r"and 0\.1 \(linear model\): \d+\u00a0% above that of the linear model\.$", text)
+    better = why_first(ranked(trial_of(0, good())), REFERENCES, DATA)
+    assert "above" not in better

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archsearch.diagnosis import Curves
-from archsearch.ranking import score, trial_score
+from archsearch.ranking import best_run, score, trial_score
 
 
 def epochs_of(halves):
@@ -53,3 +53,11 @@ def test_a_run_without_a_score_is_not_averaged_away():
     broken = run_of(Curves([np.nan], [np.nan]))
     assert trial_score([run_of(good()), broken]) is None
     assert trial_score([]) is None
+
+
+def test_of_several_seeds_the_model_with_the_lowest_score_stands_for_the_trial():
+    worse, best, broken = (
+        run_of(Curves(np.full(3, loss), np.full(3, loss)), [(loss, loss)] * 3, delivered_epoch=1)
+        for loss in (0.4, 0.2, np.nan)
+    )
+    assert best_run([broken, worse, best]) is best

@@ -56,6 +56,13 @@ def test_nothing_overflows(opened, width):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_on_a_phone_the_first_of_the_ranking_keeps_clear_of_its_box(opened):
+    page = opened(PHONE)
+    row = page.locator("#ranking tr.first").bounding_box()
+    heading = page.locator("#ranking tr.first th").bounding_box()
+    assert heading["x"] + heading["width"] <= row["x"] + row["width"] - 8
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_background_follows_the_scheme_and_text_stands_out(opened, scheme):
     page = opened(color_scheme=scheme)

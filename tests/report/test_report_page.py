@@ -205,3 +205,12 @@ def test_drawing_loads_neither_keras_nor_mlflow(tmp_path):
     command = [sys.executable, "-c", code, str(Path(__file__).parent), str(tmp_path / "page.html")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_it_says_with_how_many_seeds_architectures_were_trained(page, tmp_path):
+    assert "<dt>One seed, one split</dt>" in page
+    snapshot = search(2, (("dense", "good"),))
+    twice = [replace(trial, runs=(*trial.runs, replace(trial.runs[0], seed=8))) for trial in snapshot.trials]
+    text = write_report(*judged(replace(snapshot, trials=tuple(twice))), tmp_path / "a.html").read_text()
+    assert "<dt>2 seeds, one split</dt>" in text
+    assert "One seed" not in text

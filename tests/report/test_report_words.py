@@ -9,6 +9,7 @@ from archsearch.report import words
     ("value", "text"),
     [
         (0.12345, "0.1235"),
+        (-0.00001, "0.0000"),
         (None, "–"),
         (math.nan, "not a number"),
         (math.inf, "infinite"),
@@ -19,7 +20,10 @@ def test_losses_line_up_and_odd_ones_are_named(value, text):
     assert words.loss(value) == text
 
 
-@pytest.mark.parametrize(("value", "text"), [(0.01, "+0.0100"), (-0.01, "−0.0100"), (None, "–")])
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.01, "+0.0100"), (-0.01, "−0.0100"), (-0.00001, "0.0000"), (0.0, "0.0000"), (None, "–")],
+)
 def test_gaps_carry_their_sign(value, text):
     assert words.signed(value) == text
 

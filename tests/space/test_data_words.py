@@ -80,8 +80,8 @@ def test_class_names_that_look_like_numbers_are_names():
     ("words", "message"),
     [
         ({}, "data: give one source (source, image_folder, npz, csv, parquet or python), not none"),
-        ({"npz": "a", "csv": "b", "label": "c"}, "data: give one source"),
-        ({"csv": "b"}, "data: csv needs label: the column that holds the class"),
+        ({"npz": "a", "csv": "b", "label": "c"}, "data.csv: give one source"),
+        ({"csv": "b"}, "data.csv: needs label: the column that holds the class"),
         (
             {"csv": "b", "label": "y", "image_size": [2, 2]},
             "data.image_size: image_size belongs to image_folder, not to csv",
@@ -108,10 +108,10 @@ def test_class_names_that_look_like_numbers_are_names():
             {"image_folder": "a", "groups": {"pattern": "[b"}},
             "data.groups.pattern: not a regular expression: ",
         ),
-        ({"image_folder": "a", "groups": {"column": "b"}}, "data: groups: column belongs to csv or parquet"),
+        ({"image_folder": "a", "groups": {"column": "b"}}, "data.groups.column: belongs to csv or parquet"),
         (
             {"csv": "a", "label": "b", "groups": {"pattern": "b"}},
-            "data: groups: pattern belongs to image_folder",
+            "data.groups.pattern: belongs to image_folder",
         ),
         ({"image_folder": "a", "groups": {"across": ["val"]}}, "data.groups: give either pattern"),
         (

@@ -39,7 +39,19 @@ def faults(tmp_path, text):
             "did you mean tpe?",
         ),
         ("search: []", "3:1: search: must be a mapping of words, not []"),
-        ("search: null", "3:1: search: must be a mapping of words, not None"),
+        ("search: null", "3:1: search: is empty; leave it out or give it words"),
+        ("training:", "3:1: training: is empty; leave it out or give it words"),
+        ("architectures: {a: }", "3:17: architectures.a: is empty; leave it out or give it words"),
+        ("architectures: {a: 7}", "3:17: architectures.a: must be blocks or one line of text, not 7"),
+        ("training: {epochs: }", "3:12: training.epochs: must be a whole number, not empty"),
+        (
+            "training: {early_stopping: no}",
+            "3:12: training.early_stopping: must be off or {patience: 10}, not 'no'",
+        ),
+        (
+            "training: {early_stopping: [off, 5]}",
+            "3:34: training.early_stopping.1: must be off or {patience: 10}, not 5",
+        ),
         ("training:\n  epochs: 1e3", "4:3: training.epochs: must be a whole number, not 1000.0"),
         ("training: {learning_rate: 0}", "3:12: training.learning_rate: must be above 0.0, not 0"),
         ("training: {learning_rate: .NaN}", "3:12: training.learning_rate: must be a finite number, not nan"),
@@ -63,7 +75,10 @@ def faults(tmp_path, text):
             "3:12: training.optimizer: must be 'adam', 'adamw', 'sgd' or 'rmsprop', not 'adm'; "
             "did you mean adam?",
         ),
-        ("training: {early_stopping: 5}", "3:12: training.early_stopping: must be a mapping of words, not 5"),
+        (
+            "training: {early_stopping: 5}",
+            "3:12: training.early_stopping: must be off or {patience: 10}, not 5",
+        ),
         (
             "training: {early_stopping: {patience: 0}}",
             "3:29: training.early_stopping.patience: must be at least 1, not 0",
@@ -163,6 +178,7 @@ serach: 3
             "a family of your own has the word hypermodel",
         ),
         ("own: 3", "3:3: families.own: unknown family 'own'; a family of your own has the word hypermodel"),
+        ("own: {hypermodle: 'm:M'}", "3:9: families.own.hypermodle: unknown word; did you mean hypermodel?"),
         (
             "own: {hypermodel: models.Mine}",
             "3:9: families.own.hypermodel: must be package.module:ClassName, not 'models.Mine'",
@@ -204,6 +220,8 @@ def test_a_fault_in_a_family_is_told_with_its_place(tmp_path, family, fault):
         ("conv 8 16x16 -> flatten", "the kernel must be at most 15, not 16"),
         ("conv 8 3x3 stride 9 -> flatten", "the stride must be at most 8, not 9"),
         ("dense 8 l2 11", "the l2 must be at most 10.0, not 11.0"),
+        ("DENSE 64", "'DENSE' begins no architecture; did you mean dense?"),
+        ("conv 8 3x3", "the bridge is missing"),
         ("mine units=64", "'mine' begins no architecture: dense, conv or a family with a hypermodel does"),
         ("''", "a line begins with dense, conv or a family's name, not ''"),
     ],
@@ -215,6 +233,39 @@ def test_a_fault_in_a_line_is_told_with_its_place(tmp_path, line, fault):
 
 def test_a_fault_that_the_blocks_of_a_line_share_is_told_once(tmp_path):
     assert len(faults(tmp_path, "data: digits\narchitectures: {a: dense 8·8·8 dropout 2}\n")) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        ("npz: a\n  csv: b", "3:3: data.csv: give one source"),
+        ("npz: a\n  split_seed: 1\n  color: rgb", "4:3: data.color: color belongs to image_folder"),
+        ("split_seed: 1\n  csv: b", "3:3: data.csv: needs label: the column that holds the class"),
+        ("image_folder: a\n  groups:\n    column: b", "4:5: data.groups.column: belongs to csv or parquet"),
+        (
+            "csv: a\n  label: b\n  groups:\n    pattern: b",
+            "5:5: data.groups.pattern: belongs to image_folder",
+        ),
+        (
+            "csv: a\n  label: b\n  groups: {column: c,\n    across: [val]}",
+            "5:5: data.groups.across: belongs to pattern",
+        ),
+        (
+            "csv: a\n  label: b\n  groups: {pattern: c,\n    column: d}",
+            "5:5: data.groups.column: give either",
+        ),
+    ],
+)
+def test_a_fault_of_words_that_do_not_go_together_stands_at_the_word(tmp_path, words, fault):
+    (line,) = faults(tmp_path, f"data:\n  {words}\narchitectures: {{a: dense 8}}\n")
+    assert line.startswith(fault)
+
+
+def test_sections_without_words_are_told_as_empty(tmp_path):
+    assert faults(tmp_path, "data:\nfamilies: null\n") == [
+        "1:1: data: is empty; give it words",
+        "2:1: families: is empty; leave it out or give it words",
+    ]
 
 
 CONTINUOUS = """\

@@ -268,3 +268,9 @@ def test_the_order_of_named_architectures_identifies_a_search():
     other = SearchSpace.from_mapping({"name": "s", "data": "digits", "architectures": dict([second, first])})
     assert one.fingerprint != other.fingerprint
     assert changed_words(one.identity, other.identity) == ['order of architectures: ["x", "y"] → ["y", "x"]']
+
+
+def test_architectures_that_are_the_same_are_refused_with_both_names():
+    named = {"a": {"dense": [[32, 0.2]]}, "b": "dense 16", "c": "dense 32 dropout 0.2"}
+    with pytest.raises(SpaceError, match=r"^architectures.c: the same as architectures.a; leave one of them"):
+        SearchSpace.from_mapping({"name": "s", "data": "digits", "architectures": named})

@@ -71,7 +71,7 @@ def test_samples_that_break_a_constraint_are_counted():
 
 def test_named_architectures_count_and_hypermodels_are_left_out():
     size = size_of(
-        architectures={"a": "dense 8", "b": "dense 8", "c": "dense 16", "d": "mine units=3"},
+        architectures={"a": "dense 8", "b": "dense 16", "c": "mine units=3"},
         families={"mine": {"hypermodel": "m:M"}},
     )
     assert size.is_partial
@@ -138,3 +138,31 @@ def test_a_constraint_that_nothing_keeps_is_refused_with_the_smallest_there_is()
     )
     with pytest.raises(SpaceError, match=r"allows 1,000; the smallest .* has 1,\d+: dense"):
         require_within(of, (8, 8, 1), 10)
+
+
+def test_a_named_architecture_that_a_family_holds_is_counted_once():
+    size = size_of(families={"dense": DENSE}, architectures={"in": "dense 8·16", "out": "dense 9"})
+    assert size.architectures == Count(6 + 1, is_exact=True)
+
+
+@pytest.mark.parametrize(
+    ("depth", "l2", "largest"),
+    [
+        ([1, 2], 0.0, "dense 16·8"),  # counted
+        ({"low": 1, "high": 3}, {"low": 1e-3, "high": 1.0}, "dense 16·8·8"),  # searched for
+    ],
+)
+def test_the_largest_is_the_largest_that_keeps_the_constraint(depth, l2, largest):
+    wide = DENSE | {"depth": depth, "l2": l2}
+    size = size_of(families={"dense": wide}, constraints={"parameters": 1_500})
+    assert size.largest.amount == parse(largest).parameters(DIGITS, 10)
+    assert size.smallest.amount == 834
+    assert size.most_memory.architecture.parameters(DIGITS, 10) <= 1_500
+    without = size_of(families={"dense": wide})
+    assert without.largest.amount > 1_500
+
+
+def test_where_nothing_known_keeps_the_constraint_there_is_no_largest():
+    size = size_of(families={"dense": DENSE, "mine": {"hypermodel": "m:M"}}, constraints={"parameters": 10})
+    assert size.smallest.amount == 834
+    assert (size.largest, size.least_memory, size.most_memory) == (None, None, None)

@@ -79,13 +79,15 @@ def test_a_family_that_is_none_of_the_languages_is_refused(family: str, said: st
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # tensorboard's and protobuf's own
-@pytest.mark.parametrize("kind", ["RandomSearch", "BayesianOptimization"])
-def test_kerastuners_own_tuners_search_a_family(kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "objective"), [("RandomSearch", "val_loss"), ("BayesianOptimization", "val_accuracy")]
+)
+def test_kerastuners_own_tuners_search_a_family(kind: str, objective: str, tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     random = np.random.default_rng(0)
     x, y = random.random((96, 8, 8, 1), dtype=np.float32), random.integers(0, 10, 96)
     tuner = getattr(keras_tuner, kind)(
-        SPACE.to_hypermodel("dense"), "val_loss", max_trials=3, directory=tmp_path, overwrite=True, seed=1
+        SPACE.to_hypermodel("dense"), objective, max_trials=3, directory=tmp_path, overwrite=True, seed=1
     )
     tuner.search(x, y, validation_data=(x, y), verbose=0)
     trials = list(tuner.oracle.trials.values())

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from archsearch.study.proposals import FIRST_PRUNED_EPOCH, Proposals, is_rejected
+from archsearch.study.proposals import FIRST_PRUNED_EPOCH, Constraint, Proposals, broken_constraint
 
 EPOCHS = 20
 COUNT = 16
@@ -220,7 +220,7 @@ def test_rejected_proposals_are_replayed_and_tpe_learns_to_avoid_them(sampler):
             size = suggest.integer("size", 1, 1_000, log=True)
             other = suggest.real("other", 0.0, 1.0, log=False)
             if size > 10:  # two of three by chance
-                proposals.reject(number, size / 10 - 1)
+                proposals.reject(number, Constraint.PARAMETERS, size / 10 - 1)
             else:
                 proposals.tell(number, other)
             stored = proposals.proposal(number, None)
@@ -230,6 +230,6 @@ def test_rejected_proposals_are_replayed_and_tpe_learns_to_avoid_them(sampler):
 
     recorded = play(())
     assert chosen(play({7, 33, 60})) == chosen(recorded)
-    rejected = [is_rejected(proposal) for proposal in recorded]
+    rejected = [broken_constraint(proposal) is not None for proposal in recorded]
     # By chance 40 of 60.
     assert rejected[20:].count(True) < 60 / 2 if sampler == "tpe" else any(rejected[20:])

@@ -10,7 +10,9 @@ import pytest
 from made_up import DATA, Scripted, curve, recorded, space
 
 from archsearch.architecture import HyperModelArchitecture
-from archsearch.records import Status
+from archsearch.errors import SpaceError
+from archsearch.execution import RunEnded
+from archsearch.records import Status, TrainingRun
 from archsearch.space import SearchSpace
 from archsearch.study import (
     Candidate,
@@ -18,8 +20,10 @@ from archsearch.study import (
     Record,
     Search,
     TrialEnded,
+    family,
     space_sampler,
 )
+from archsearch.study.proposals import is_picked
 
 WIDTHS = [8, 16, 24, 32, 40]
 GRID = {"dense": {"ordering": ["rising", "falling"], "depth": [1, 2], "narrowest": WIDTHS, "widest": 64}}
@@ -108,13 +112,89 @@ def test_a_family_of_which_all_is_too_large_leaves_the_other_its_share(record):
 
 
 @pytest.mark.parametrize("l2", [0.0, {"low": 0.0, "high": 0.1}])
-def test_an_exhausted_family_is_not_asked_again_by_a_larger_search(record, l2):
+def test_a_search_in_which_nothing_can_be_tried_is_refused_with_the_constraint_each_time(record, l2):
     dense = {"dense": {"depth": 1, "narrowest": 8, "widest": {"low": 200, "high": 220}, "l2": l2}}
     of = space(families=dense, constraints={"parameters": 7_000}, search={"sampler": "random"})
-    outcome, executor = search(record, of, 4)
-    assert (outcome, executor.submitted, len(record.proposals("dense"))) == (Outcome.ALL_FAILED, [], 200)
-    search(record, of, 8)
-    assert len(record.proposals("dense")) == 200
+    for total in (4, 8):
+        with pytest.raises(SpaceError, match=r"families.dense: .* within constraints.parameters \(7,000\)"):
+            search(record, of, total)
+        assert (record.trials()[0], len(record.proposals("dense"))) == ((), 200)
+
+
+FEW = {"depth": {"low": 1, "high": 8}, "narrowest": [8, 16, 32, 64], "widest": [64, 128, 256, 512, 1_024]}
+"""With at most 3,000 weights: about one in a hundred."""
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+def test_the_little_that_a_constraint_leaves_is_found_beside_ranges_of_real_numbers(record, sampler):
+    of = space(families={"dense": FEW}, search={"sampler": sampler}, constraints={"parameters": 3_000})
+    outcome, executor = search(record, of, 12)
+    assert outcome is Outcome.FINISHED
+    assert len(set(tried(executor))) == 12
+    assert all(trial.parameters <= 3_000 for trial in record.trials()[0])
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "cma-es", "random"])
+def test_picks_beside_real_numbers_are_gone_on_with_as_without_an_interruption(
+    tmp_path, monkeypatch, sampler
+):
+    monkeypatch.setattr(family, "TOO_LARGE_UNTIL_PICKED", 10)
+    of = space(families={"dense": FEW}, search={"sampler": sampler}, constraints={"parameters": 2_400})
+    proposals = []
+    for name, totals in {"whole": [9], "parts": [1, 4, 5, 9]}.items():
+        with recorded(tmp_path / name, of) as record:
+            for total in totals:
+                search(record, of, total)
+            assert any(map(is_picked, record.proposals("dense")))
+            proposals.append([(p.trial, p.params, p.state, p.value) for p in record.proposals("dense")])
+    assert proposals[0] == proposals[1]
+
+
+def test_real_numbers_that_decide_nothing_do_not_keep_a_search_going(record):
+    dense = {"depth": 1, "narrowest": 8, "widest": [8, 16]}
+    training = {"optimizer": "adam", "momentum": {"low": 0.0, "high": 0.9}}
+    of = space(families={"dense": dense}, training=training, search={"sampler": "random"})
+    outcome, executor = search(record, of, 20)
+    assert (outcome, len(executor.submitted)) == (Outcome.FINISHED, 2)
+
+
+def test_a_real_number_that_decides_the_size_is_drawn_again_until_it_is_small_enough(record):
+    filters = {"first": [4, 500], "growth": {"low": 1.0, "high": 4.0}}
+    cnn = {"blocks": 3, "filters": filters, "bridge": "global_average", "kernel": 3}
+    of = space(families={"cnn": cnn}, search={"sampler": "random"}, constraints={"parameters": 900})
+    _, executor = search(record, of, 8)
+    assert len(executor.submitted) == 8
+
+
+def test_a_search_says_which_family_has_nothing_more(record):
+    of = space(families=GRID | {"cnn": space().families.cnn.model_dump(exclude_unset=True)}, training={})
+    record.begin_session("archsearch run made-up.yaml", 1, 60)
+    looked_at = Search(of, record, Scripted(), lambda _: None)
+    assert looked_at.exhausted == {}
+    looked_at.run(60, None, threading.Event())
+    assert looked_at.exhausted == {
+        "dense": "nothing new was found",
+        "cnn": "nothing new was found",
+    }
+
+
+@pytest.mark.parametrize(("budget", "spent"), [("epochs", (2, 10)), ("seconds", (2.0, 5.0))])
+def test_the_epochs_of_a_training_that_took_its_worker_with_it_count_now_and_later(record, budget, spent):
+    class Dying(Scripted):
+        def _next(self, training):
+            event = super()._next(training)
+            if isinstance(event, RunEnded) and training.trial == 1:
+                return RunEnded(1, TrainingRun(0, Status.FAILED, reason="the worker process was killed"))
+            return event
+
+    of = space(search={"budget": budget, "pruner": "none"})
+    record.begin_session("archsearch run made-up.yaml", 1, 2)
+    executor = Dying(curves=lambda training: curve(training)[: 2 if training.trial == 0 else 10])
+    live = Search(of, record, executor, lambda _: None)
+    live.run(2, None, threading.Event())
+    later = Search(of, record, Scripted(), lambda _: None)
+    for search_ in (live, later):
+        assert search_._planner._budget.spent == dict(zip(("dense", "cnn"), spent, strict=True))
 
 
 def test_a_finite_space_finds_the_little_that_a_constraint_leaves(record):

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from made_up import epoch, recorded, space, trial
 
+from archsearch.architecture import HyperModelArchitecture
 from archsearch.records import SearchSnapshot, Status, TrainingRun
 from archsearch.tracking import Artifacts, Mirror, Tracking
+from archsearch.training.train import environment
 
 pytestmark = [
     pytest.mark.slow,
@@ -127,6 +129,52 @@ def test_a_database_the_user_named_has_its_artifacts_in_the_store(tracking, sear
     model.write_bytes(b"weights")
     mirror.close("finished", training(0, [0.5]), Artifacts(model=model))
     assert len(list((tmp_path / "artifacts").rglob("model/best.keras"))) == 1
+
+
+def test_hyperparameters_named_like_what_is_ours_or_like_each_other_are_all_there(tracking, search) -> None:
+    values = (
+        ("device", "x"),
+        ("jit_compile", True),
+        ("precision", "high"),
+        ("environment.device", "y"),
+        ("family", "other"),
+        ("units (a)", 1),
+        ("units [a]", 2),
+        ("a//b", 3),
+        ("n" * 300, 4),
+        ("n" * 299 + "m", 5),
+    )
+    environment = {"device": "cpu", "jit_compile": False, "precision": "float32"}
+    done = training(0, [0.5])
+    architecture = HyperModelArchitecture("mine", "module:Mine", values)
+    runs = (replace(done.runs[0], environment=environment),)
+    mirror = opened(tracking, search)
+    for status in (Status.RUNNING, Status.COMPLETED):
+        run = replace(runs[0], status=status)
+        mirror.push([replace(done, architecture=architecture, runs=(run,), status=status)])
+    ((run,),) = children(mirror).values()
+    params = run.data.params
+    assert (params["device"], params["environment.device"], params["sampled.environment.device"]) == (
+        "x",
+        "cpu",
+        "y",
+    )
+    assert (params["jit_compile"], params["environment.jit_compile"]) == ("True", "False")
+    assert (params["precision"], params["sampled.precision"]) == ("float32", "high")
+    assert (params["family"], params["sampled.family"]) == ("mine", "other")
+    assert (params["units _a_"], params["units _a__2"], params["_a__b"]) == ("1", "2", "3")
+    assert sorted(value for name, value in params.items() if name.startswith("nn")) == ["4", "5"]
+
+
+def test_the_page_on_tracking_names_every_parameter_of_a_training(tracking, search) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "tracking.md").read_text()
+    run = replace(training(0, [0.5]).runs[0], environment=environment("float32", jit_compile=False))
+    mirror = opened(tracking, search)
+    made = replace(training(0, [0.5]), runs=(run,), params={"dense.depth": 1})
+    hypermodel = replace(training(1, [0.5]), architecture=HyperModelArchitecture("mine", "module:Mine"))
+    mirror.push([made, hypermodel])
+    names = {name for runs in children(mirror).values() for run in runs for name in run.data.params}
+    assert not [name for name in names if f"`{name}`" not in page]
 
 
 def test_losses_that_are_no_numbers_do_not_stop_the_mirror(tracking, search) -> None:

@@ -1,7 +1,7 @@
 """Trainings of what a user's HyperModel builds."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -110,6 +110,25 @@ def test_a_training_loop_of_ones_own_is_measured(tmp_path: Path) -> None:
 def test_a_training_loop_of_ones_own_can_be_pruned(tmp_path: Path) -> None:
     run = trained("OwnLoop", tmp_path, {"batch": 64}, on_epoch=lambda _: False)
     assert (run.status, len(run.epochs)) == (Status.PRUNED, 1)
+
+
+def test_a_training_without_an_epoch_has_failed_and_says_so(tmp_path: Path) -> None:
+    run = trained("GivesUp", tmp_path)
+    assert run.status is Status.FAILED
+    assert "fit has ended without an epoch" in run.reason
+
+
+@pytest.fixture
+def policy() -> Iterator[None]:
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.mark.usefixtures("policy")
+def test_the_precision_on_record_is_the_models_own(tmp_path: Path) -> None:
+    run = trained("Mixed", tmp_path)
+    assert run.status is Status.COMPLETED, run.reason
+    assert run.environment["precision"] == "mixed_float16"
 
 
 def test_class_weights_enter_a_hypermodels_loss_alone(tmp_path: Path) -> None:

@@ -81,6 +81,17 @@ def test_probabilities_kept_are_the_saved_models_on_the_validation_data(trained,
     assert run.val_loss_spread == pytest.approx(losses.std(), rel=1e-3)
 
 
+def test_judged_losses_are_exact_whatever_the_global_precision(digits):
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        architecture = NETWORKS["dense"]
+        model = build(architecture, digits.shape.input_shape, 10)
+        losses = measure.Gauge(model, digits, digits.split.val).measure().losses
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert (losses != losses.astype(np.float16)).any()
+
+
 def test_train_loss_is_what_keras_reports_while_fitting(trained):
     run, _, history = trained
     assert [epoch.train_loss for epoch in run.epochs] == pytest.approx(history["loss"], rel=1e-6)

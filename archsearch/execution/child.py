@@ -1,0 +1,119 @@
+"""A Python process of archsearch's own: a pipe to it, a log of what it prints, and how it ended."""
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from typing import IO, Any
+
+LOG_TAIL = 600
+
+
+class ChildEnded(Exception):
+    """The process is gone.
+
+    Attributes
+    ----------
+    how : str
+        ``"was killed by SIGKILL"``, ``"ended with exit code 1"``.
+    printed : str
+        The last it printed, on one line.
+    """
+
+    def __init__(self, how: str, printed: str) -> None:
+        super().__init__(how + (f"; it last printed: {printed}" if printed else ""))
+        self.how, self.printed = how, printed
+
+
+class Child:
+    """A process that runs a module with the number of its end of the pipe as the only argument.
+
+    Parameters
+    ----------
+    module : str
+        Takes its messages from `connected`.
+    log : binary file
+        Open for reading and writing; closed with the process.
+    environment : dict of str to str
+        Variables besides the driver's own.
+    """
+
+    def __init__(self, module: str, log: IO[bytes], environment: dict[str, str]) -> None:
+        self._log = log
+        self.pipe, far_end = Pipe()
+        with far_end:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", module, str(far_end.fileno())],
+                pass_fds=[far_end.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"} | environment,
+                start_new_session=True,  # Ctrl-C is the driver's to handle
+            )
+
+    def send(self, message: Any) -> None:
+        """Send a message; where the process has just died, `receive` will say so."""
+        with suppress(OSError):
+            self.pipe.send(message)
+
+    def has_news(self, timeout: float = 0.0) -> bool:
+        """Whether `receive` has something to say, waiting at most `timeout` seconds for it."""
+        # Not the pipe alone: a process that the user's code forked may keep it open after the child's end.
+        return self.pipe.poll(timeout) or self.process.poll() is not None
+
+    def receive(self) -> Any:
+        """The next message, waited for.
+
+        Raises
+        ------
+        ChildEnded
+            If there will be no other.
+        """
+        try:
+            # In this order: once the process has ended, all it sent is in the pipe.
+            if self.process.poll() is None or self.pipe.poll():
+                return self.pipe.recv()
+        except (EOFError, OSError):
+            pass
+        raise self._ended()
+
+    def kill(self) -> None:
+        """End the process, if it has not ended by itself."""
+        self.process.kill()
+        self.process.wait()
+        self.pipe.close()
+        self._log.close()
+
+    def _ended(self) -> ChildEnded:
+        code = self.process.wait()
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        self._log.seek(0)
+        return ChildEnded(how, " ".join(self._log.read().decode(errors="replace")[-LOG_TAIL:].split()))
+
+
+def connected(descriptor: int) -> "tuple[Connection, queue.SimpleQueue[Any]]":
+    """For the process itself: its end of the pipe, to send by, and what it is sent.
+
+    The process leaves at once when the driver is gone, even in the middle of its work.
+    """
+    pipe = Connection(descriptor)
+    # What the user's code starts is not to hold the pipe.
+    os.set_inheritable(descriptor, False)
+    os.register_at_fork(after_in_child=pipe.close)
+    inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(pipe, inbox), daemon=True).start()
+    return pipe, inbox
+
+
+def _listen(pipe: Connection, inbox: "queue.SimpleQueue[Any]") -> None:
+    try:
+        while True:
+            inbox.put(pipe.recv())
+    except (EOFError, OSError):
+        os._exit(0)
