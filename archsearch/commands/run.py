@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -22,6 +22,7 @@ from archsearch.data.shapes import data_shape
 from archsearch.data.sources import load
 from archsearch.errors import ArchsearchError, DataError, Refused, StoreError, TrackingError
 from archsearch.execution import WorkerPool, require_backend
+from archsearch.execution.builds import Builder
 from archsearch.execution.hypermodels import arguments_of, builder_for, require_builds
 from archsearch.records import SearchSnapshot, Status
 from archsearch.report import write_report
@@ -119,10 +120,7 @@ def run_search(space: SearchSpace, options: Options, notify: Notify) -> SearchRe
     with ExitStack() as stack:
         interrupts = stack.enter_context(_Interrupts())
         shape = data_shape(space.data, space.folder)
-        builder = builder_for(space, shape)
-        stack.callback(builder.close)
-        sample = sampler_with(builder, space, space_sampler(space, shape))
-        complete = completer_with(builder, space, space_completer(space, shape))
+        builder = stack.enter_context(closing(builder_for(space, shape)))
         if not nothing_left:
             require_builds(space, builder)
             _require_same_data(place, space)
@@ -131,44 +129,45 @@ def run_search(space: SearchSpace, options: Options, notify: Notify) -> SearchRe
         store.prepare()
         if not nothing_left:
             _require_folder(options.reports)
-        lock = place.lock()
-        stack.callback(lock.release)
+        stack.callback(place.lock().release)
+        record = stack.enter_context(_record(place, space, header))
+        work = _Work(place, record, tracking, options, space.search.hours)
         if nothing_left:
-            record = stack.enter_context(Record.open(place.record))
-            work = _Work(place, record, tracking, options, space.search.hours)
             work.settle(nothing_left, total)
             return _conclude(work, nothing_left, None, {})
-        record = stack.enter_context(_record(place, space, header))
-        pool = WorkerPool(
-            space.data,
-            record.header().data.fingerprint,
-            space.folder,
-            space.execution.workers,
-            place.models,
-            place.logs,
-            arguments_of(space),
-        )
-        stack.callback(pool.close)
-        work = _Work(place, record, tracking, options, space.search.hours)
+        pool = stack.enter_context(closing(_pool(place, space, record)))
         record.begin_session(options.command, pool.capacity, total)
-        deadline = _deadline(options.hours, work.seconds_left)
-        mirror = work.start_mirror() if options.tracking == "now" else None
+        sample = sampler_with(builder, space, space_sampler(space, shape))
+        complete = completer_with(builder, space, space_completer(space, shape))
         search = Search(space, record, pool, notify, sample, complete)
-        try:
-            with interrupts.deferred() as stop:
-                builder.stops = lambda: (
-                    stop.is_set() or (deadline is not None and time.monotonic() >= deadline)
-                )
-                outcome = search.run(total, deadline, stop)
-        except BaseException:
-            pool.close()
-            work.abandon(mirror)
-            raise
+        return _worked_on(work, search, pool, builder, interrupts, total)
+
+
+def _worked_on(
+    work: "_Work", search: Search, pool: WorkerPool, builder: Builder, interrupts: "_Interrupts", total: int
+) -> SearchResult:
+    """Search until it ends, whatever ends it, and leave the record and MLflow in order."""
+    deadline = _deadline(work.options.hours, work.seconds_left)
+    mirror = work.start_mirror() if work.options.tracking == "now" else None
+    try:
+        with interrupts.deferred() as stop:
+            builder.stops = lambda: stop.is_set() or (deadline is not None and time.monotonic() >= deadline)
+            outcome = search.run(total, deadline, stop)
+    except BaseException:
         pool.close()
-        record.end_session(outcome, search.driver_seconds)
-        if outcome is Outcome.INTERRUPTED:
-            return _interrupted(work, mirror)
-        return _conclude(work, outcome, mirror, search.exhausted)
+        work.abandon(mirror)
+        raise
+    pool.close()
+    work.record.end_session(outcome, search.driver_seconds)
+    if outcome is Outcome.INTERRUPTED:
+        return _interrupted(work, mirror)
+    return _conclude(work, outcome, mirror, search.exhausted)
+
+
+def _pool(place: Place, space: SearchSpace, record: Record) -> WorkerPool:
+    fingerprint, workers = record.header().data.fingerprint, space.execution.workers
+    arguments = arguments_of(space)
+    return WorkerPool(space.data, fingerprint, space.folder, workers, place.models, place.logs, arguments)
 
 
 @dataclass(frozen=True, slots=True)
