@@ -5,6 +5,7 @@ from math import prod
 
 import hypothesis.strategies as st
 import pytest
+from any_blocks import conv_blocks, dense_blocks
 from hypothesis import given
 
 from archsearch.architecture import (
@@ -19,22 +20,6 @@ from archsearch.notation import parse
 from archsearch.resources import bundled_spaces
 from archsearch.space import SearchSpace
 
-rates = st.floats(0, 0.9)
-activations = st.sampled_from(["relu", "leaky_relu", "tanh", "sigmoid"])
-dense_blocks = st.builds(DenseBlock, st.integers(1, 2048), rates, activations, st.booleans(), rates)
-conv_blocks = st.builds(
-    ConvBlock,
-    filters=st.integers(1, 512),
-    kernel=st.integers(1, 9),
-    stride=st.integers(1, 4),
-    padding=st.sampled_from(["same", "valid"]),
-    layer=st.sampled_from(["conv2d", "separable_conv2d"]),
-    activation=activations,
-    pooling=st.sampled_from(["max", "average", "sum", "none"]),
-    dropout=rates,
-    batch_norm=st.booleans(),
-    l2=rates,
-)
 architectures = st.builds(
     Architecture,
     st.sampled_from(["dense", "cnn"]),

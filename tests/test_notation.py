@@ -3,31 +3,14 @@ import re
 
 import hypothesis.strategies as st
 import pytest
+from any_blocks import conv_blocks, dense_blocks
 from hypothesis import given
 
-from archsearch.architecture import Architecture, ConvBlock, DenseBlock, HyperModelArchitecture
+from archsearch.architecture import Architecture, HyperModelArchitecture
 from archsearch.notation import is_stack, parse, parse_values
 from archsearch.space import SearchSpace
 from archsearch.space.document import read_document
 
-rates = st.one_of(st.floats(0, 1, exclude_max=True), st.sampled_from([0.0, 0.2, 0.5, 1e-6, 5e-324]))
-penalties = st.floats(0, 10)
-widths = st.integers(1, 65_536)
-activations = st.sampled_from(["relu", "leaky_relu", "tanh", "sigmoid"])
-dense_blocks = st.builds(DenseBlock, widths, rates, activations, st.booleans(), penalties)
-conv_blocks = st.builds(
-    ConvBlock,
-    filters=st.integers(1, 4096),
-    kernel=st.integers(1, 15),
-    stride=st.integers(1, 8),
-    padding=st.sampled_from(["same", "valid"]),
-    layer=st.sampled_from(["conv2d", "separable_conv2d"]),
-    activation=activations,
-    pooling=st.sampled_from(["max", "average", "sum", "none"]),
-    dropout=rates,
-    batch_norm=st.booleans(),
-    l2=penalties,
-)
 dense_stacks = st.lists(dense_blocks, min_size=1, max_size=6).map(tuple)
 architectures = st.one_of(
     st.builds(Architecture, st.just("dense"), dense_stacks),
