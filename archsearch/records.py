@@ -194,7 +194,7 @@ class TrainingRun:
     epochs : tuple of EpochRecord
     reason : str
         Why it ended as it did, in words; empty for a training that ran to its planned end.
-    stopped_early : bool
+    early_stopped : bool
         Whether early stopping ended it before its planned epochs.
     delivered_epoch : int or None
         The epoch whose weights are delivered: that of the lowest validation loss. None before any.
@@ -214,7 +214,7 @@ class TrainingRun:
     status: Status
     epochs: tuple[EpochRecord, ...] = ()
     reason: str = ""
-    stopped_early: bool = False
+    early_stopped: bool = False
     delivered_epoch: int | None = None
     val_loss_spread: float | None = None
     probabilities: "NDArray[np.float32] | None" = None

@@ -112,7 +112,7 @@ def _diagnose_run(
         val_loss_spread=run.val_loss_spread,
         reference_loss=reference,
         best_val_loss=best_val,
-        stopped_early=run.stopped_early,
+        early_stopped=run.early_stopped,
         planned_epochs=trial.recipe.epochs,
         dropout=_has_dropout(trial.architecture),
         delivered_epoch=run.delivered_epoch,

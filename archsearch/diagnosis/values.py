@@ -39,11 +39,16 @@ class Curves:
     val_loss : array, shape (epochs,)
     train_loss_eval : array, shape (epochs,), or None
         Train loss in inference mode; judged in place of `train_loss` where present.
+    learning_rate : array, shape (epochs,), or None
+    val_accuracy : array, shape (epochs,), or None
+        Share of the validation samples that are classified correctly.
     """
 
     train_loss: ArrayLike
     val_loss: ArrayLike
     train_loss_eval: ArrayLike | None = None
+    learning_rate: ArrayLike | None = None
+    val_accuracy: ArrayLike | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,10 @@ class Context:
     ----------
     prior_entropy : float or None
         Loss of always predicting the class frequencies, in the unit of the losses.
+    class_frequencies : tuple of float or None
+        Share of each class in the validation data, in any order; stands in for a missing prior entropy.
+    classes_predicted : int or None
+        Number of classes that the delivered weights predict for at least one validation sample.
     n_val : int or None
         Validation samples.
     val_loss_spread : float or None
@@ -63,7 +72,7 @@ class Context:
         or that of a linear model.
     best_val_loss : float or None
         Lowest known validation loss of any run on the same data.
-    stopped_early : bool or None
+    early_stopped : bool or None
         Whether training ended because the validation loss had stopped falling.
     planned_epochs : int or None
     dropout : bool or None
@@ -73,11 +82,13 @@ class Context:
     """
 
     prior_entropy: float | None = None
+    class_frequencies: tuple[float, ...] | None = None
+    classes_predicted: int | None = None
     n_val: int | None = None
     val_loss_spread: float | None = None
     reference_loss: float | None = None
     best_val_loss: float | None = None
-    stopped_early: bool | None = None
+    early_stopped: bool | None = None
     planned_epochs: int | None = None
     dropout: bool | None = None
     delivered_epoch: int | None = None
@@ -99,6 +110,8 @@ class Finding:
         The numbers it rests on.
     message : str
         One sentence for people.
+    flag : str
+        Name of the flag it raises; empty for none.
     """
 
     code: str
@@ -106,6 +119,29 @@ class Finding:
     outcome: Outcome
     evidence: Mapping[str, float]
     message: str
+    flag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How far the trainings of one trial, alike but for their seeds, agree.
+
+    Attributes
+    ----------
+    verdicts : tuple of Verdict
+        Of each training, in the order of the seeds.
+    share : float
+        Of the trainings, those that have the majority's verdict; in (0, 1].
+    val_losses : tuple of float
+        Validation loss at each training's delivered epoch; NaN where there is none.
+    spread : float
+        Standard deviation of `val_losses`, with n − 1 in its denominator; NaN below two.
+    """
+
+    verdicts: tuple[Verdict, ...]
+    share: float
+    val_losses: tuple[float, ...]
+    spread: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +162,10 @@ class Diagnosis:
         Of the rules that judged.
     missing : tuple of str
         Inputs that some rule would have needed, sorted.
+    confidence : float or None
+        Probability that `verdict` is right, in [0, 1]; None where it was not asked for.
+    agreement : Agreement or None
+        Of a trial with several seeds; None for a single training.
     """
 
     verdict: Verdict
@@ -134,6 +174,8 @@ class Diagnosis:
     findings: tuple[Finding, ...]
     rules_version: int
     missing: tuple[str, ...]
+    confidence: float | None = None
+    agreement: Agreement | None = None
 
 
 def as_losses(losses: ArrayLike) -> NDArray[np.float64]:

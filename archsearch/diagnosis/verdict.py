@@ -21,13 +21,13 @@ import numpy as np
 from archsearch.diagnosis.reading import Reading, aligned, finite_until, read, shortened
 from archsearch.diagnosis.rules import (
     Diverged,
+    EarlyStopped,
     EnoughEpochs,
     NotConverged,
     NotLearning,
     Overfit,
     Rule,
     SmallValidationSet,
-    StoppedEarly,
     TrainAboveValidation,
     Underfit,
     Unstable,
@@ -51,7 +51,7 @@ PRECEDENCE: tuple[tuple[Rule, Verdict], ...] = (
 )
 """Rules whose fault is a verdict, in their order of precedence."""
 
-REMARKS: tuple[Rule, ...] = (TrainAboveValidation(), ValidationEasier(), SmallValidationSet(), StoppedEarly())
+REMARKS: tuple[Rule, ...] = (TrainAboveValidation(), ValidationEasier(), SmallValidationSet(), EarlyStopped())
 """Rules that only raise flags."""
 
 FLAGS = {
@@ -60,7 +60,7 @@ FLAGS = {
     TrainAboveValidation.code: "train_above_validation",
     ValidationEasier.code: "validation_easier_than_train",
     SmallValidationSet.code: "small_validation_set",
-    StoppedEarly.code: "stopped_early",
+    EarlyStopped.code: "early_stopped",
 }
 """Name of the flag that a rule raises, by its code."""
 
@@ -105,16 +105,20 @@ def _diagnose_finite(reading: Reading) -> Diagnosis:
     enough = ENOUGH_EPOCHS.judge(reading)
     if enough.outcome == "fault":
         return bare_diagnosis(Verdict.INCONCLUSIVE, enough, ("epochs",))
-    judged = [(rule.judge(reading), verdict) for rule, verdict in PRECEDENCE]
-    remarks = [rule.judge(reading) for rule in REMARKS]
+    judged = [(_flagged(rule.judge(reading)), verdict) for rule, verdict in PRECEDENCE]
+    remarks = [_flagged(rule.judge(reading)) for rule in REMARKS]
     verdict = next((verdict for finding, verdict in judged if finding.outcome == "fault"), Verdict.GOOD)
     findings = sorted(
         [finding for finding, _ in judged] + remarks,
         key=lambda finding: finding.outcome != "fault",  # stable: faults first, in their precedence
     )
-    flags = tuple(FLAGS[finding.code] for finding in findings if finding.outcome == "flag")
+    flags = tuple(finding.flag for finding in findings if finding.flag)
     delivered = _delivered(reading, verdict)
     return Diagnosis(verdict, delivered, flags, tuple(findings), RULES_VERSION, _missing(reading))
+
+
+def _flagged(finding: Finding) -> Finding:
+    return replace(finding, flag=FLAGS[finding.code]) if finding.outcome == "flag" else finding
 
 
 def _diagnose_not_finite(curves: Curves, context: Context) -> Diagnosis:
@@ -164,7 +168,7 @@ def _delivered_index(reading: Reading) -> int:
 
 def _missing(reading: Reading) -> tuple[str, ...]:
     """Inputs without which a rule could not be applied or had to make do."""
-    wanted = {"prior_entropy", "reference_loss", "n_val", "stopped_early"}
+    wanted = {"prior_entropy", "reference_loss", "n_val", "early_stopped"}
     absent = {name for name in wanted if getattr(reading.context, name) is None}
     if not reading.train_is_eval:
         absent.add("train_loss_eval")

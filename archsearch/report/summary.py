@@ -158,7 +158,7 @@ def _ending(trial: TrialResult) -> str:
         return "; ".join(dict.fromkeys(reasons))
     if trial.status.is_failure or trial.status is Status.PRUNED:
         return "no reason was recorded"
-    return "stopped early" if any(run.stopped_early for run in trial.runs) else ""
+    return "stopped early" if any(run.early_stopped for run in trial.runs) else ""
 
 
 def _curve(run: TrainingRun) -> Curve:

@@ -81,7 +81,7 @@ def train(
         status=watch.status,
         reason=watch.reason,
         epochs=tuple(watch.epochs),
-        stopped_early=watch.stopped_early,
+        early_stopped=watch.early_stopped,
         delivered_epoch=watch.best_epoch,
         val_loss_spread=float(watch.best.losses.std()) if watch.best else None,
         probabilities=watch.best.probabilities if watch.best else None,
@@ -167,7 +167,7 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
         self.best: Measurement | None = None
         self.status = Status.COMPLETED
         self.reason = ""
-        self.stopped_early = False
+        self.early_stopped = False
         self._has_ended = False
 
     def gauge(self, model: Any, judged: Any, dataset: Dataset) -> None:
@@ -250,7 +250,7 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
             self.status = Status.DIVERGED
             self.reason = f"a loss is no finite number at epoch {record.epoch} ({_losses(record)})"
         elif patience is not None and since_best >= patience and record.epoch < self._recipe.epochs:
-            self.stopped_early = True  # before pruning: what is trained to its end is kept, however bad
+            self.early_stopped = True  # before pruning: what is trained to its end is kept, however bad
         elif not go_on:
             self.status = Status.PRUNED
             self.reason = f"worse than other trials at epoch {record.epoch}"

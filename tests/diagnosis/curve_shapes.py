@@ -13,7 +13,7 @@ KNOWN = Context(
     prior_entropy=PRIOR,
     n_val=2000,
     reference_loss=0.2,
-    stopped_early=False,
+    early_stopped=False,
     planned_epochs=60,
     dropout=False,
 )

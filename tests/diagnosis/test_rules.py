@@ -21,12 +21,12 @@ from archsearch.diagnosis import PRECEDENCE, REMARKS, Context, Curves, diagnose
 from archsearch.diagnosis.reading import read
 from archsearch.diagnosis.rules import (
     Diverged,
+    EarlyStopped,
     EnoughEpochs,
     NotConverged,
     NotLearning,
     Overfit,
     SmallValidationSet,
-    StoppedEarly,
     TrainAboveValidation,
     Underfit,
     Unstable,
@@ -218,7 +218,7 @@ def test_a_small_validation_set_is_flagged():
 
 
 def test_early_stopping_is_flagged_with_the_plan():
-    finding = judged(StoppedEarly(), good(), replace(KNOWN, stopped_early=True, planned_epochs=100))
+    finding = judged(EarlyStopped(), good(), replace(KNOWN, early_stopped=True, planned_epochs=100))
     assert finding.outcome == "flag"
     assert finding.message == "Early stopping ended training after 60 of 100 planned epochs."
-    assert judged(StoppedEarly(), good(), Context()).outcome == "not_applicable"
+    assert judged(EarlyStopped(), good(), Context()).outcome == "not_applicable"

@@ -108,7 +108,7 @@ def test_epochs_not_measured_are_no_fault():
 
 def test_what_is_missing_is_named():
     missing = diagnose(Curves(*np.ones((2, 20)))).missing
-    assert missing == ("n_val", "prior_entropy", "reference_loss", "stopped_early", "train_loss_eval")
+    assert missing == ("early_stopped", "n_val", "prior_entropy", "reference_loss", "train_loss_eval")
     assert diagnose(good(), KNOWN).missing == ()
 
 
@@ -117,6 +117,6 @@ def test_random_jumps_are_not_read_as_a_fall():
 
 
 def test_early_stopping_counts_as_converged_and_is_flagged():
-    diagnosis = diagnose(still_falling(), replace(KNOWN, stopped_early=True, reference_loss=0.3))
+    diagnosis = diagnose(still_falling(), replace(KNOWN, early_stopped=True, reference_loss=0.3))
     assert diagnosis.verdict is Verdict.GOOD
-    assert "stopped_early" in diagnosis.flags
+    assert "early_stopped" in diagnosis.flags

@@ -50,7 +50,7 @@ def test_an_ended_trial_is_read_as_it_was_written(record):
         0,
         epochs,
         reason="why\nnot",
-        stopped_early=True,
+        early_stopped=True,
         delivered_epoch=2,
         val_loss_spread=0.3,
         probabilities=probabilities,

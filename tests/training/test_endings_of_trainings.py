@@ -41,7 +41,7 @@ def test_a_seed_gives_its_curves_again_and_another_seed_others(digits, tmp_path)
 def test_a_training_to_its_planned_end_is_completed_and_saved(digits, tmp_path):
     told = []
     run = trained(digits, tmp_path, lambda epoch: told.append(epoch) or True)
-    assert (run.status, run.reason, run.stopped_early) == (Status.COMPLETED, "", False)
+    assert (run.status, run.reason, run.early_stopped) == (Status.COMPLETED, "", False)
     assert tuple(told) == run.epochs
     assert len(run.epochs) == 3
     assert [path.name for path in tmp_path.iterdir()] == [run.model]
@@ -58,7 +58,7 @@ def test_training_stops_after_epochs_of_patience_and_delivers_the_best(stopped):
     run, _ = stopped
     losses = [epoch.val_loss for epoch in run.epochs]
     assert run.status is Status.COMPLETED, run.reason
-    assert run.stopped_early
+    assert run.early_stopped
     assert run.delivered_epoch == 1 + int(np.argmin(losses))
     assert len(losses) == run.delivered_epoch + 2 < 40
     assert run.delivered.val_loss == min(losses)
@@ -74,7 +74,7 @@ def test_the_model_saved_is_that_of_the_delivered_epoch_not_the_last(stopped, di
 def test_patience_that_ends_with_the_last_epoch_stops_nothing_early(digits, tmp_path):
     run = trained(digits, tmp_path, epochs=2, optimizer="sgd", learning_rate=1e-30, patience=1)
     assert len(run.epochs) == 2
-    assert not run.stopped_early
+    assert not run.early_stopped
 
 
 def test_an_answer_not_to_go_on_prunes_and_saves_nothing(digits, tmp_path):
@@ -167,5 +167,5 @@ def test_a_full_disk_raises_instead_of_being_held_against_the_architecture(digit
 def test_early_stopping_at_the_epoch_of_pruning_keeps_the_training(digits, tmp_path):
     words = {"epochs": 40, "optimizer": "sgd", "learning_rate": 1e-30, "patience": 2}
     run = trained(digits, tmp_path, lambda epoch: epoch.epoch < 3, **words)
-    assert (run.status, run.stopped_early, len(run.epochs)) == (Status.COMPLETED, True, 3)
+    assert (run.status, run.early_stopped, len(run.epochs)) == (Status.COMPLETED, True, 3)
     assert run.model is not None

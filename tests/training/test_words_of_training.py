@@ -51,7 +51,7 @@ def test_the_plateau_schedule_leaves_the_rate_where_the_loss_falls(digits, tmp_p
 def test_early_stopping_ends_a_training_whose_rate_is_lowered(digits, tmp_path, trained_once):
     words = {"schedule": "plateau", "optimizer": "sgd", "learning_rate": 1e-30, "epochs": 40}
     run = trained_once(SMALL, digits, tmp_path / "m.keras", patience=PLATEAU_PATIENCE + 1, **words)
-    assert run.stopped_early
+    assert run.early_stopped
     assert len(run.epochs) == PLATEAU_PATIENCE + 2
 
 

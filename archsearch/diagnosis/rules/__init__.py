@@ -1,13 +1,13 @@
 """The rules: one frozen value per file, each with a stable code, its thresholds and their reasons."""
 
 from archsearch.diagnosis.rules.diverged import Diverged
+from archsearch.diagnosis.rules.early_stopped import EarlyStopped
 from archsearch.diagnosis.rules.enough_epochs import EnoughEpochs
 from archsearch.diagnosis.rules.not_converged import NotConverged
 from archsearch.diagnosis.rules.not_learning import NotLearning
 from archsearch.diagnosis.rules.overfit import Overfit
 from archsearch.diagnosis.rules.rule import Rule
 from archsearch.diagnosis.rules.small_validation_set import SmallValidationSet
-from archsearch.diagnosis.rules.stopped_early import StoppedEarly
 from archsearch.diagnosis.rules.train_above_validation import TrainAboveValidation
 from archsearch.diagnosis.rules.underfit import Underfit
 from archsearch.diagnosis.rules.unstable import Unstable
@@ -15,13 +15,13 @@ from archsearch.diagnosis.rules.validation_easier import ValidationEasier
 
 __all__ = [
     "Diverged",
+    "EarlyStopped",
     "EnoughEpochs",
     "NotConverged",
     "NotLearning",
     "Overfit",
     "Rule",
     "SmallValidationSet",
-    "StoppedEarly",
     "TrainAboveValidation",
     "Underfit",
     "Unstable",

@@ -41,7 +41,7 @@ class NotConverged:
         start = float(reading.val[-reading.tail :].mean()) + val_fall * reading.scale / 2
         fallen = val_fall * reading.scale / max(abs(start), 1e-9 * reading.scale)
         fell = f"Validation loss still fell by {percent(fallen)} in {last}"
-        if reading.context.stopped_early:
+        if reading.context.early_stopped:
             message = f"{fell}, but early stopping had waited in vain for a lower one."
             return Finding(self.code, self.title, "ok", evidence, message)
         return Finding(self.code, self.title, "fault", evidence, f"{fell}: it was not trained to its end.")

@@ -9,7 +9,7 @@ from archsearch.diagnosis.values import Finding
 
 
 @dataclass(frozen=True, slots=True)
-class StoppedEarly:
+class EarlyStopped:
     """Early stopping ended the run: what would have followed is not known."""
 
     code: ClassVar[str] = "AS704"
@@ -18,10 +18,10 @@ class StoppedEarly:
     def judge(self, reading: Reading) -> Finding:
         """Flag if the run was stopped early."""
         context = reading.context
-        if context.stopped_early is None:
-            return not_applicable(self, "stopped_early", "the end of the curve may or may not be its own")
+        if context.early_stopped is None:
+            return not_applicable(self, "early_stopped", "the end of the curve may or may not be its own")
         evidence = {"epochs": float(reading.epochs)}
-        if not context.stopped_early:
+        if not context.early_stopped:
             message = f"Trained for all its {reading.epochs} epochs."
             return Finding(self.code, self.title, "ok", evidence, message)
         planned = ""
