@@ -8,6 +8,11 @@
     result.ranking          # a pandas DataFrame
     result.why              # why the first is first
 
+`diagnose` judges loss curves that anything recorded::
+
+    archsearch.diagnose(model.fit(...)).verdict
+    model.fit(..., callbacks=[archsearch.DiagnosisCallback()])  # prints the verdict
+
 Importing this package loads nothing heavy.
 """
 
@@ -16,15 +21,18 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from archsearch.api import run
+    from archsearch.api import diagnose, run
     from archsearch.commands.result import SearchResult
     from archsearch.space import SearchSpace
+    from archsearch.training.callback import DiagnosisCallback
 
-__all__ = ["SearchResult", "SearchSpace", "__version__", "run"]
+__all__ = ["DiagnosisCallback", "SearchResult", "SearchSpace", "__version__", "diagnose", "run"]
 
 _HOMES = {
+    "DiagnosisCallback": "archsearch.training.callback",
     "SearchResult": "archsearch.commands.result",
     "SearchSpace": "archsearch.space",
+    "diagnose": "archsearch.api",
     "run": "archsearch.api",
 }
 

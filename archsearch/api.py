@@ -1,17 +1,14 @@
-"""archsearch from Python."""
+"""archsearch from Python; each function loads what it needs when it is called."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from archsearch.commands.progress import progress
-from archsearch.commands.result import SearchResult
-from archsearch.commands.run import Options, run_search
-from archsearch.commands.spaces import read_space
-
 if TYPE_CHECKING:
     from os import PathLike
 
+    from archsearch.commands.result import SearchResult
+    from archsearch.diagnosis import Diagnosis
     from archsearch.space import SearchSpace
 
 
@@ -26,7 +23,7 @@ def run(
     tracking: Literal["now", "later"] = "now",
     reports: "str | PathLike[str]" = "reports",
     quiet: bool = False,
-) -> SearchResult:
+) -> "SearchResult":
     """Search a space and rank what was found, as ``archsearch run`` does.
 
     Training happens in processes of its own: this works in notebooks and in scripts without a ``__main__``
@@ -67,6 +64,10 @@ def run(
     archsearch.errors.StorageFull
         If the disk is full; what was recorded is safe.
     """
+    from archsearch.commands.progress import progress
+    from archsearch.commands.run import Options, run_search
+    from archsearch.commands.spaces import read_space
+
     options = Options(
         trials=trials,
         hours=hours,
@@ -78,3 +79,31 @@ def run(
     )
     with progress(quiet=quiet) as notify:
         return run_search(read_space(space), options, notify)
+
+
+def diagnose(history: object, **context: Any) -> "Diagnosis":
+    """Judge one training by its loss curves, whatever recorded them.
+
+    Parameters
+    ----------
+    history : Keras History, mapping of str to list, pandas DataFrame, Curves, str or path
+        What ``model.fit`` returns, or its ``history``; columns as `archsearch diagnose` reads them; or a file
+        of one curve. Without epoch numbers the values are one epoch each, in their order.
+    **context
+        What is known besides, by the names of `archsearch.diagnosis.Context`: `n_val`, `prior_entropy`,
+        `reference_loss` and so on. It counts before what `history` says.
+
+    Returns
+    -------
+    Diagnosis
+
+    Raises
+    ------
+    archsearch.errors.DataError
+        If `history` is none of these or can't be judged, or a word of `context` is unknown.
+    """
+    from archsearch.diagnosis import diagnose as judge
+    from archsearch.histories import recorded
+
+    curve = recorded(history, **context)
+    return judge(curve.curves, curve.context)

@@ -40,6 +40,8 @@ class _Group(click.Group):
         except KeyboardInterrupt:
             click.echo("archsearch: interrupted; everything recorded is saved", err=True)
             ctx.exit(ExitCode.INTERRUPTED)
+        except BrokenPipeError:
+            raise  # click ends quietly where nobody reads on, as in `archsearch diagnose … | head`
         except OSError as error:
             # Files that the user named or the disk they lie on; a defect would be another kind.
             full = error.errno == 28
@@ -92,6 +94,7 @@ def main() -> None:
       archsearch run space.yaml --hours 2   search it, at most two hours
       archsearch report digits              write the report again
       archsearch ui                         open MLflow on the store
+      archsearch diagnose training.log      judge loss curves that you have
     """
 
 
@@ -300,6 +303,58 @@ def spaces(name: str | None) -> None:
         list_spaces()
     else:
         print_space(name)
+
+
+@main.command()
+@click.argument("curves", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True,
+    help="table: for people; json, csv: for programs.",
+)  # fmt: skip
+@click.option("--mlflow", metavar="URI", help="Judge an experiment's runs in this MLflow, too.")
+@click.option("--experiment", metavar="NAME", help="The experiment in MLflow.")
+@click.option(
+    "--train-metric", metavar="NAME", default="loss", show_default=True,
+    help="The runs' metric of the train loss.",
+)  # fmt: skip
+@click.option(
+    "--val-metric", metavar="NAME", default="val_loss", show_default=True,
+    help="The runs' metric of the validation loss.",
+)  # fmt: skip
+@click.option("--tag", is_flag=True, help="Write verdict and confidence to the runs as tags.")
+def diagnose(
+    curves: tuple[Path, ...],
+    form: Any,
+    mlflow: str | None,
+    experiment: str | None,
+    train_metric: str,
+    val_metric: str,
+    tag: bool,
+) -> None:
+    """Judge loss CURVES that any program recorded: good, overfit, underfit, not converged and so on.
+
+    CURVES are files: CSV or Parquet with the columns epoch, train_loss (or loss) and val_loss, with a column
+    curve where there are several; what Keras' CSVLogger writes; or its History.history as JSON. What can't be
+    read is said on stderr, the rest is judged, and the exit code is 2.
+
+    \b
+    Examples:
+      archsearch diagnose training.log
+      archsearch diagnose runs/*.csv --format csv > verdicts.csv
+      archsearch diagnose history.json --format json
+      archsearch diagnose --mlflow http://localhost:5000 --experiment mnist --tag
+    """
+    if not curves and mlflow is None:
+        raise click.UsageError("Name files of curves, or an experiment with --mlflow and --experiment.")
+    if (mlflow is None) != (experiment is None):
+        raise click.UsageError("--mlflow and --experiment belong together.")
+    if tag and mlflow is None:
+        raise click.UsageError("--tag is for the runs of an experiment: give --mlflow and --experiment.")
+
+    from archsearch.commands.diagnose import Experiment, diagnose_all
+
+    runs = Experiment(mlflow, experiment, train_metric, val_metric, tag) if mlflow and experiment else None
+    sys.exit(ExitCode.FINISHED if diagnose_all(curves, runs, form) else ExitCode.REFUSED)
 
 
 @main.command(context_settings={"ignore_unknown_options": True})

@@ -17,10 +17,15 @@ if TYPE_CHECKING:
 
 
 class Status(StrEnum):
-    """How a training, and with it its trial, stands."""
+    """How a training, and with it its trial, stands.
+
+    ``stopped`` is a training whose verdict was settled before its planned end, ``pruned`` one that was worse
+    than others. Only the latter is not judged.
+    """
 
     RUNNING = "running"
     COMPLETED = "completed"
+    STOPPED = "stopped"
     PRUNED = "pruned"
     DIVERGED = "diverged"
     OUT_OF_MEMORY = "out_of_memory"
@@ -30,6 +35,27 @@ class Status(StrEnum):
     def is_failure(self) -> bool:
         """Whether the training ended without a result to rank."""
         return self in (Status.DIVERGED, Status.OUT_OF_MEMORY, Status.FAILED)
+
+    @property
+    def has_result(self) -> bool:
+        """Whether the training is judged by its curves and ranked by the weights it delivers."""
+        return self in (Status.COMPLETED, Status.STOPPED)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What a training is told at an epoch's end that is to be its last.
+
+    Attributes
+    ----------
+    status : Status
+        ``pruned`` or ``stopped``.
+    reason : str
+        In words, without a full stop.
+    """
+
+    status: Status
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +115,8 @@ class Recipe:
     precision : str
         ``"float32"``, ``"mixed_float16"`` or ``"mixed_bfloat16"``.
     augmentation : Augmentation
+    class_weights : str
+        Of the training loss: ``"as_given"`` with the data, which may be none, or ``"balanced"``.
     """
 
     epochs: int
@@ -101,6 +129,7 @@ class Recipe:
     schedule: str = "constant"
     precision: str = "float32"
     augmentation: Augmentation = NO_AUGMENTATION
+    class_weights: str = "as_given"
 
     @property
     def notation(self) -> str:
@@ -117,11 +146,13 @@ class Recipe:
             words.append(self.precision)
         if self.augmentation.notation:
             words.append(self.augmentation.notation)
+        if self.class_weights == "balanced":
+            words.append("balanced class weights")
         return ", ".join(words)
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Recipe":
-        """From the values that ``dataclasses.asdict`` gives."""
+        """From the values that ``dataclasses.asdict`` gives; of an older archsearch they may be fewer."""
         return cls(**{**value, "augmentation": Augmentation(**value.get("augmentation", {}))})
 
 
@@ -253,6 +284,10 @@ class TrialResult:
         Of the run as a whole, as last judged; None while running.
     delivered : str or None
         Verdict of the delivered weights, likewise.
+    confidence : float or None
+        Probability that the verdict is right; None where it is not known.
+    agreement : float or None
+        Of several seeds, the share that have this verdict; None for one seed.
     params : mapping
         What the sampler chose, by the parameter's name; empty for a named architecture.
     """
@@ -267,6 +302,8 @@ class TrialResult:
     score: float | None = None
     verdict: str | None = None
     delivered: str | None = None
+    confidence: float | None = None
+    agreement: float | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -12,8 +12,8 @@ PACKAGE = Path(__file__).parent.parent / "archsearch"
 # Each room may import from those before it.
 ROOMS = (
     "errors", "usercode", "architecture", "notation", "records", "resources", "suggest", "models", "space",
-    "diagnosis", "ranking", "report", "data", "training", "execution", "study", "tracking", "commands", "api",
-    "cli", "__main__", "__init__",
+    "diagnosis", "histories", "remedies", "ranking", "report", "data", "training", "execution", "study",
+    "tracking", "commands", "api", "cli", "__main__", "__init__",
 )  # fmt: skip
 
 # Inside a function: SearchSpace.to_hypermodel(family) has to know the shape of the space's data.
@@ -28,7 +28,7 @@ HEAVY = {
     "PIL": {"data"},
     "optuna": {"study"},
     "mlflow": {"tracking"},
-    "pandas": {"data", "ranking", "report", "commands"},
+    "pandas": {"histories", "data", "ranking", "report", "commands"},
     "seaborn": {"report"},
     "matplotlib": {"report"},
     "jinja2": {"report"},

@@ -50,7 +50,8 @@ def test_report_and_list_load_neither_keras_nor_mlflow(searched: Searched) -> No
 def test_the_public_names_are_there() -> None:
     import archsearch
 
-    assert sorted(archsearch.__all__) == ["SearchResult", "SearchSpace", "__version__", "run"]
+    names = ["DiagnosisCallback", "SearchResult", "SearchSpace", "__version__", "diagnose", "run"]
+    assert sorted(archsearch.__all__) == names
     assert all(getattr(archsearch, name) for name in archsearch.__all__)
     with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
         archsearch.nonsense  # noqa: B018

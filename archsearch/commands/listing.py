@@ -7,9 +7,19 @@ from archsearch.commands.tables import console, print_table
 from archsearch.errors import StoreError
 from archsearch.ranking import leader
 from archsearch.records import Status
+from archsearch.report.words import confidence
 from archsearch.study import Place, Record, Store
 
-COLUMNS = ("search", "status", ">trials", ">score", "verdict", "best architecture", "started")
+COLUMNS = (
+    "search",
+    "status",
+    ">trials",
+    ">score",
+    "verdict",
+    ">confidence",
+    "best architecture",
+    "started",
+)
 
 
 def show_searches(store: Store) -> list[str]:
@@ -21,7 +31,9 @@ def show_searches(store: Store) -> list[str]:
         except StoreError as error:
             faults.append(str(error))
     if rows:
-        print_table(COLUMNS, sorted(rows, key=lambda row: row[-1]), long="best architecture")
+        print_table(
+            COLUMNS, sorted(rows, key=lambda row: row[-1]), long="best architecture", spare=("confidence",)
+        )
     elif not faults:
         console().print(f"no searches in {_shown(store.path)}; start one: archsearch run digits")
     return faults
@@ -40,6 +52,7 @@ def _row(place: Place) -> list[str]:
         f"{ended}/{total}",
         f"{best.score:.4f}" if best else "",
         best.verdict or "" if best else "",
+        confidence(best.confidence) if best else "",
         best.label if best else "",
         time.strftime("%Y-%m-%d %H:%M", time.localtime(header.created_at)),
     ]

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from archsearch.ranking import leader
 from archsearch.records import EpochRecord, Status, TrialResult
-from archsearch.report.words import duration
+from archsearch.report.words import confidence, duration
 from archsearch.study import EpochMeasured, Notify, SearchEvent, SearchStarted, TrialEnded, TrialStarted
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -174,4 +174,12 @@ def _ending(trial: TrialResult) -> str:
     val_loss = sum(epoch.val_loss for epoch in delivered) / len(delivered)
     gap = val_loss - sum(epoch.train_loss_eval for epoch in delivered) / len(delivered)
     seeds = f", mean of {len(delivered)} seeds" if len(delivered) > 1 else ""
-    return f"{trial.verdict}, val loss {val_loss:.4f}, gap {gap:z.4f}{seeds} ({took})"
+    return f"{_verdict(trial)}, val loss {val_loss:.4f}, gap {gap:z.4f}{seeds} ({took})"
+
+
+def _verdict(trial: TrialResult) -> str:
+    """The verdict, how sure it is, and how many seeds agree on it."""
+    sure = [] if trial.confidence is None else [f"confidence {confidence(trial.confidence)}"]
+    if trial.agreement is not None:
+        sure.append(f"{round(trial.agreement * len(trial.runs))} of {len(trial.runs)} seeds agree")
+    return f"{trial.verdict} ({', '.join(sure)})" if sure else str(trial.verdict)

@@ -21,8 +21,9 @@ def redraw(place: Place, output: Path | None) -> Path:
     Path
         Of the report.
     """
-    judged = judge(place.snapshot())
+    snapshot = place.snapshot()
     with Record.open(place.record, read_only=True) as record:
+        judged = judge(snapshot, record.judgements())
         mirrored = record.mirrored()
     path = output or Path("reports") / f"{judged.snapshot.name}.html"
     link = mirrored.uri if mirrored else None

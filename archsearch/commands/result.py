@@ -1,10 +1,17 @@
 """What a run of a search gives back: to Python as a value, to scripts as JSON, to schedulers as exit code."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archsearch.diagnosis import Diagnosis, Verdict, diagnose_trials
+from archsearch.diagnosis import (
+    Diagnosis,
+    Judgements,
+    Verdict,
+    diagnosis_of,
+    judge_trials,
+    with_diagnosis,
+)
 from archsearch.errors import ExitCode
 from archsearch.ranking import Ranked, best_run, rank, table, why_first
 from archsearch.records import SearchSnapshot, Status, linear_model_of
@@ -17,18 +24,45 @@ NOTHING_TO_DO = "nothing_to_do"
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A search with its trials judged and ranked."""
+    """A search with its trials judged and ranked.
+
+    Attributes
+    ----------
+    snapshot : SearchSnapshot
+        Its trials carry their verdicts.
+    judgements : mapping of (trial, seed) to Judgement
+        Of all trainings.
+    diagnoses : dict of int to Diagnosis
+        By trial number.
+    ranked : tuple of Ranked
+    """
 
     snapshot: SearchSnapshot
+    judgements: Judgements
     diagnoses: dict[int, Diagnosis]
     ranked: tuple[Ranked, ...]
 
 
-def judge(snapshot: SearchSnapshot) -> Judged:
-    """Judge and rank the trials of a search."""
+def judge(snapshot: SearchSnapshot, stored: Judgements, *, anew: bool = True) -> Judged:
+    """Judge the trials of a search, each against all others, and rank them.
+
+    Parameters
+    ----------
+    snapshot : SearchSnapshot
+    stored : mapping of (trial, seed) to Judgement
+        Made before: only what no longer holds is computed.
+    anew : bool
+        False takes all that is stored as it is, for those in a hurry.
+    """
     linear = linear_model_of(snapshot.references)
-    diagnoses = diagnose_trials(snapshot.trials, snapshot.data, linear)
-    return Judged(snapshot, diagnoses, rank(snapshot.trials, diagnoses))
+    judgements = judge_trials(snapshot.trials, snapshot.data, linear, stored, anew=anew)
+    ended = [trial for trial in snapshot.trials if trial.status is not Status.RUNNING]
+    diagnoses = {trial.number: diagnosis_of(trial, judgements) for trial in ended}
+    trials = tuple(
+        with_diagnosis(trial, diagnoses[trial.number]) if trial.number in diagnoses else trial
+        for trial in snapshot.trials
+    )
+    return Judged(replace(snapshot, trials=trials), judgements, diagnoses, rank(trials, diagnoses))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -60,12 +94,11 @@ class SearchResult:
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        counts = ", ".join(f"{count} {word}" for word, count in self.counts.items())
         first = self.judged.ranked[0] if self.judged.ranked else None
         best = (
             f"{first.trial.label} ({first.diagnosis.verdict}, score {first.score:.4g})" if first else "none"
         )
-        return f"<SearchResult {self.search}: {self.status}; {counts}; best: {best}>"
+        return f"<SearchResult {self.search}: {self.status}; {self.counts_text}; best: {best}>"
 
     @property
     def search(self) -> str:
@@ -88,18 +121,24 @@ class SearchResult:
     @property
     def why(self) -> str:
         """Why the first of the ranking is first."""
-        snapshot = self.judged.snapshot
-        return why_first(self.judged.ranked, snapshot.references, snapshot.data)
+        return why_first(self.judged.ranked, self.judged.snapshot.references)
 
     @property
     def counts(self) -> dict[str, int]:
-        """Trials completed, pruned and failed."""
+        """Trials completed, stopped, pruned and failed."""
         statuses = [trial.status for trial in self.judged.snapshot.trials]
         return {
             "completed": statuses.count(Status.COMPLETED),
+            "stopped": statuses.count(Status.STOPPED),
             "pruned": statuses.count(Status.PRUNED),
             "failed": sum(status.is_failure for status in statuses),
         }
+
+    @property
+    def counts_text(self) -> str:
+        """The counts in words; that none was stopped goes without saying: most searches stop none."""
+        counts = {word: count for word, count in self.counts.items() if count or word != "stopped"}
+        return ", ".join(f"{count} {word}" for word, count in counts.items())
 
     def exit_code(self, *, require_good: bool = False) -> ExitCode:
         """What the process tells its caller."""
@@ -123,6 +162,8 @@ class SearchResult:
                     "trial": ranked.trial.number,
                     "architecture": ranked.trial.label,
                     "verdict": str(ranked.diagnosis.verdict),
+                    "confidence": ranked.diagnosis.confidence,
+                    "agreement": _share(ranked.diagnosis),
                     "score": ranked.score,
                     "reason": ranked.reason,
                 }
@@ -141,8 +182,14 @@ class SearchResult:
             "trial": first.trial.number,
             "architecture": first.trial.label,
             "verdict": str(first.diagnosis.verdict),
+            "confidence": first.diagnosis.confidence,
+            "agreement": _share(first.diagnosis),
             "val_loss": first.val_loss,
             "gap": first.gap,
             "parameters": first.trial.parameters,
             "model": str(self.best_model) if self.best_model else None,
         }
+
+
+def _share(diagnosis: Diagnosis) -> float | None:
+    return diagnosis.agreement.share if diagnosis.agreement else None

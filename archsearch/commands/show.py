@@ -10,13 +10,16 @@ from archsearch.commands.result import NOTHING_TO_DO, SearchResult
 from archsearch.commands.tables import console, print_table
 from archsearch.ranking import Ranked
 from archsearch.records import Reference
-from archsearch.report.words import duration
+from archsearch.report.words import NONE, confidence, duration
 
+SEEDS = "seeds agree"
 COLUMNS = (
     ">rank",
     ">trial",
     "architecture",
     "verdict",
+    ">confidence",
+    SEEDS,
     ">score",
     ">val loss",
     ">gap",
@@ -35,12 +38,16 @@ def show(result: SearchResult, ui_command: str) -> None:
         The command that opens MLflow's user interface on the search.
     """
     snapshot, out = result.judged.snapshot, console()
-    rows = [_row(ranked) for ranked in result.judged.ranked]
+    ranked = result.judged.ranked
     references = [_reference_row(reference) for reference in snapshot.references]
-    if rows:
-        print_table(COLUMNS, rows + references, long="architecture", dim=len(references))
+    if ranked:
+        has_seeds = any(each.diagnosis.agreement for each in ranked)
+        columns = [column for column in COLUMNS if has_seeds or column != SEEDS]
+        rows = [[row[column] for column in columns] for row in [*map(_row, ranked), *references]]
+        spare = [SEEDS, "confidence"] if has_seeds else ["confidence"]
+        print_table(columns, rows, long="architecture", spare=spare, dim=len(references))
         out.print()
-    for paragraph in [_status(result), result.why] if rows else [_status(result)]:
+    for paragraph in [_status(result), result.why] if ranked else [_status(result)]:
         out.print("\n".join(textwrap.wrap(paragraph, min(out.width, 100))))
     out.print()
     later = f"not written yet: {_program()} report {result.search} writes it"
@@ -67,40 +74,38 @@ def ui_command(result: SearchResult, store: Path, tracking_uri: str | None) -> s
     return shlex.join(words)
 
 
-def _row(ranked: Ranked) -> list[str]:
-    trial = ranked.trial
-    return [
-        str(ranked.rank),
-        str(trial.number),
-        trial.label,
-        str(ranked.diagnosis.verdict),
-        f"{ranked.score:.4f}",
-        f"{ranked.val_loss:.4f}",
-        f"{ranked.gap:z.4f}",
-        str(trial.parameters),
-        f"{trial.seconds:.1f}",
-    ]
+def _row(ranked: Ranked) -> dict[str, str]:
+    trial, diagnosis = ranked.trial, ranked.diagnosis
+    return {
+        ">rank": str(ranked.rank),
+        ">trial": str(trial.number),
+        "architecture": trial.label,
+        "verdict": str(diagnosis.verdict),
+        ">confidence": confidence(diagnosis.confidence),
+        SEEDS: diagnosis.agreement.words if diagnosis.agreement else NONE,
+        ">score": f"{ranked.score:.4f}",
+        ">val loss": f"{ranked.val_loss:.4f}",
+        ">gap": f"{ranked.gap:z.4f}",
+        ">parameters": str(trial.parameters),
+        ">seconds": f"{trial.seconds:.1f}",
+    }
 
 
-def _reference_row(reference: Reference) -> list[str]:
-    return [
-        "–",
-        "–",
-        reference.name,
-        "reference",
-        "–",
-        f"{reference.val_loss:.4f}",
-        f"{reference.gap:z.4f}",
-        str(reference.parameters),
-        f"{reference.seconds:.1f}",
-    ]
+def _reference_row(reference: Reference) -> dict[str, str]:
+    return dict.fromkeys(COLUMNS, NONE) | {
+        "architecture": reference.name,
+        "verdict": "reference",
+        ">val loss": f"{reference.val_loss:.4f}",
+        ">gap": f"{reference.gap:z.4f}",
+        ">parameters": str(reference.parameters),
+        ">seconds": f"{reference.seconds:.1f}",
+    }
 
 
 def _status(result: SearchResult) -> str:
-    snapshot, counts = result.judged.snapshot, result.counts
-    said = ", ".join(f"{count} {word}" for word, count in counts.items())
-    ended = sum(counts.values())
-    trials = f"{ended} of {snapshot.total} trials ({said}) in {duration(snapshot.wall_seconds)}"
+    snapshot = result.judged.snapshot
+    ended = sum(result.counts.values())
+    trials = f"{ended} of {snapshot.total} trials ({result.counts_text}) in {duration(snapshot.wall_seconds)}"
     how = {
         "finished": "complete",
         NOTHING_TO_DO: "complete already, nothing to do",

@@ -1,6 +1,7 @@
 """Tables for a terminal: fitted to its width there, whole in a pipe."""
 
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len
@@ -9,13 +10,23 @@ from rich.text import Text
 
 WHOLE = 100_000
 INDENT = 6
+NARROWEST = 20
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, long: str, dim: int = 0) -> None:
+def print_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    long: str,
+    spare: Sequence[str] = (),
+    dim: int = 0,
+    fold: bool = False,
+) -> None:
     """Print a table to stdout.
 
-    Where a terminal is too narrow, the cells of one column get a line of their own below their row: nothing
-    is cut, and what a terminal wraps by itself is copied from it in one piece.
+    Where a terminal is too narrow, the cells of one column get a line of their own below their row, and if
+    that does not help, spare columns are left out: nothing is cut, and what a terminal wraps by itself is
+    copied from it in one piece.
 
     Parameters
     ----------
@@ -24,18 +35,19 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, long: 
     rows : sequence of sequence of str
     long : str
         The column that moves below its row.
+    spare : sequence of str
+        Columns to do without where there is no room, the first to go first.
     dim : int
         How many of the last rows are set apart.
+    fold : bool
+        Whether cells below their row are sentences, broken between words to fit.
     """
     out = console()
-    n = [column.removeprefix(">") for column in columns].index(long)
+    n = _index(columns, long)
     lines = list(_lines(columns, rows))
     is_wide = cell_len(lines[0]) <= out.width
     if not is_wide:
-        columns, others = _without(columns, n), [_without(row, n) for row in rows]
-        lines = list(_lines(columns, others))
-        if cell_len(lines[0]) > out.width:
-            lines = list(_lines(columns, others, gap=" "))
+        lines = _narrow_lines(columns, rows, (long, *spare), out.width)
     _print(out, lines[0], "bold")
     if not is_wide:
         _print(out, " " * INDENT + long, "bold")
@@ -43,7 +55,9 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, long: 
         style = "dim" if number >= len(rows) - dim else ""
         _print(out, line, style)
         if not is_wide and row[n]:
-            _print(out, " " * INDENT + row[n], style)
+            below = textwrap.wrap(row[n], max(out.width - INDENT, NARROWEST)) if fold else [row[n]]
+            for piece in below:
+                _print(out, " " * INDENT + piece, style)
 
 
 def console() -> Console:
@@ -67,9 +81,27 @@ def _lines(columns: Sequence[str], rows: Sequence[Sequence[str]], gap: str = "  
         yield gap.join(_padded(cell, width, to_the_right=column[0] == ">") for column, cell, width in padded)
 
 
+def _narrow_lines(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], leave_out: Sequence[str], width: int
+) -> list[str]:
+    """The lines without the first column to leave out, and without as few others as fit in `width`."""
+    for name in leave_out:
+        at = _index(columns, name)
+        columns, rows = _without(columns, at), [_without(row, at) for row in rows]
+        for gap in ("  ", " "):
+            heading, *lines = _lines(columns, rows, gap)
+            if cell_len(heading) <= width:
+                return [heading, *lines]
+    return [heading, *lines]
+
+
 def _padded(cell: str, width: int, *, to_the_right: bool) -> str:
     blank = " " * (width - cell_len(cell))
     return blank + cell if to_the_right else cell + blank
+
+
+def _index(columns: Sequence[str], name: str) -> int:
+    return [column.removeprefix(">") for column in columns].index(name)
 
 
 def _without(cells: Sequence[str], n: int) -> list[str]:

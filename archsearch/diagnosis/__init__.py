@@ -1,11 +1,22 @@
 """Verdicts from loss curves: what the curves of one training, or of a search's trials, say about it."""
 
-from archsearch.diagnosis.runs import curves_of, diagnose_trial, diagnose_trials, majority
+from archsearch.diagnosis.live import settled
+from archsearch.diagnosis.order import PRECEDENCE, REMARKS, RULES_VERSION
+from archsearch.diagnosis.runs import (
+    context_of,
+    curves_of,
+    diagnose_trials,
+    diagnosis_of,
+    judge_trial,
+    judge_trials,
+    with_diagnosis,
+)
+from archsearch.diagnosis.seeds import majority
+from archsearch.diagnosis.storage import Judgement, Judgements
 from archsearch.diagnosis.values import Agreement, Context, Curves, Diagnosis, Finding, Outcome, Verdict
-from archsearch.diagnosis.verdict import FLAGS, PRECEDENCE, REMARKS, RULES_VERSION, diagnose
+from archsearch.diagnosis.verdict import diagnose
 
 __all__ = [
-    "FLAGS",
     "PRECEDENCE",
     "REMARKS",
     "RULES_VERSION",
@@ -14,11 +25,18 @@ __all__ = [
     "Curves",
     "Diagnosis",
     "Finding",
+    "Judgement",
+    "Judgements",
     "Outcome",
     "Verdict",
+    "context_of",
     "curves_of",
     "diagnose",
-    "diagnose_trial",
     "diagnose_trials",
+    "diagnosis_of",
+    "judge_trial",
+    "judge_trials",
     "majority",
+    "settled",
+    "with_diagnosis",
 ]

@@ -29,13 +29,20 @@ def window(epochs: int, share: float, least: int = 3) -> int:
     """
     wanted = max(least, round(epochs * share))
     longest = max(1, epochs - 1 + epochs % 2)
-    return min(wanted + 1 - wanted % 2, longest)
+    return min(odd(wanted), longest)
 
 
-def smooth(losses: FloatArray, width: int) -> FloatArray:
-    """Centred running median, then centred running mean; the ends are padded with their own median.
+def odd(epochs: float) -> int:
+    """The next odd number from `epochs` on: a window of so many has a middle."""
+    whole = math.ceil(epochs)
+    return whole + 1 - whole % 2
 
-    The median removes single spikes whatever their height, the mean the steps that it leaves.
+
+def running_median(losses: FloatArray, width: int) -> FloatArray:
+    """Centred running median; the ends are padded by reflection.
+
+    It removes single spikes whatever their height, and keeps a step, such as one of the learning rate
+    leaves, as steep as it was; a mean would lift the low point that follows it.
 
     Parameters
     ----------
@@ -49,13 +56,23 @@ def smooth(losses: FloatArray, width: int) -> FloatArray:
     """
     if width <= 1:
         return losses
-    medians = np.median(_windows(losses, width), axis=-1)
-    return np.asarray(np.mean(_windows(medians, width), axis=-1), dtype=np.float64)
+    reach = width // 2
+    ends = [(0, 0)] * (losses.ndim - 1) + [(reach, reach)]
+    windows = sliding_window_view(np.pad(losses, ends, mode="reflect"), width, axis=-1)
+    return np.asarray(np.partition(windows, reach, axis=-1)[..., reach], dtype=np.float64)
 
 
 def level(losses: FloatArray, width: int) -> FloatArray:
-    """Median of the last `width` epochs: where the curve ended, shape (...)."""
+    """Median of the last `width` epochs: where the curve has been at its end, shape (...).
+
+    A median, so that neither a spike nor a turn that has only begun moves it.
+    """
     return np.asarray(np.median(losses[..., -width:], axis=-1), dtype=np.float64)
+
+
+def median_error(width: int) -> float:
+    """Standard error of the median of `width` epochs in standard deviations of one, for normal noise."""
+    return math.sqrt(math.pi / 2 / width)
 
 
 def noise(losses: FloatArray) -> FloatArray:
@@ -72,12 +89,29 @@ def noise(losses: FloatArray) -> FloatArray:
     return np.asarray(MAD_TO_SD * np.median(np.abs(bends), axis=-1) / math.sqrt(6), dtype=np.float64)
 
 
+def level_noise(losses: FloatArray, width: int) -> FloatArray:
+    """Standard deviation of the median of `width` epochs about the curve's trend, shape (...).
+
+    At least that of independent epochs (`noise`); more where neighbouring epochs are alike, so that the
+    medians of neighbouring windows differ by more than that: as seen in the second differences, one window
+    apart, of the running median. Curves of fewer than three windows show only the first.
+    """
+    independent = median_error(width) * noise(losses)
+    last = max(math.ceil(losses.shape[-1] / 2), 4 * width)
+    medians = running_median(losses, width)[..., -last:]
+    if medians.shape[-1] < 3 * width:
+        return independent
+    bends = medians[..., 2 * width :] - 2 * medians[..., width:-width] + medians[..., : -2 * width]
+    seen = MAD_TO_SD * np.median(np.abs(bends), axis=-1) / math.sqrt(6)
+    return np.asarray(np.maximum(independent, seen), dtype=np.float64)
+
+
 def slope(losses: FloatArray) -> FloatArray:
     """Least-squares change of the loss per epoch, shape (...); zero for a single epoch."""
     time = _centred_time(losses.shape[-1])
     if len(time) < 2:
         return np.zeros(losses.shape[:-1])
-    return np.asarray((losses * time).sum(axis=-1) / (time**2).sum(), dtype=np.float64)
+    return np.asarray(losses @ time / (time**2).sum(), dtype=np.float64)
 
 
 def slope_error(losses: FloatArray) -> FloatArray:
@@ -113,10 +147,29 @@ def typical_jump(losses: FloatArray) -> FloatArray:
     return np.asarray(np.sqrt(np.mean(bends**2, axis=-1) / 6), dtype=np.float64)
 
 
-def _windows(values: FloatArray, width: int) -> FloatArray:
-    reach = width // 2
-    ends = [(0, 0)] * (values.ndim - 1) + [(reach, reach)]
-    return sliding_window_view(np.pad(values, ends, mode="reflect"), width, axis=-1)
+def steadiness(losses: FloatArray, start: NDArray[np.intp]) -> FloatArray:
+    """Correlation of the loss with time from the epoch `start` on, shape (...).
+
+    1 for a loss that rises along a line, near 0 for one that wanders about a level; 0 where nothing follows.
+
+    Parameters
+    ----------
+    losses : array, shape (..., epochs)
+    start : array of int, shape (...)
+    """
+    time = np.arange(losses.shape[-1], dtype=np.float64)
+    counted = time >= start[..., None]
+    number = counted.sum(axis=-1, keepdims=True)
+    times = np.where(counted, time - (time * counted).sum(axis=-1, keepdims=True) / number, 0)
+    values = np.where(counted, losses - (losses * counted).sum(axis=-1, keepdims=True) / number, 0)
+    spread = np.sqrt((times**2).sum(axis=-1) * (values**2).sum(axis=-1))
+    covered = (times * values).sum(axis=-1)
+    return np.asarray(np.divide(covered, spread, out=np.zeros_like(spread), where=spread > 0))
+
+
+def at(losses: FloatArray, index: NDArray[np.intp]) -> FloatArray:
+    """The loss of one epoch of each curve; `index` has shape (...)."""
+    return np.asarray(np.take_along_axis(losses, index[..., None], axis=-1)[..., 0], dtype=np.float64)
 
 
 def _centred_time(epochs: int) -> FloatArray:

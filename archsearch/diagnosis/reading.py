@@ -1,98 +1,99 @@
-"""Curves made ready for the rules: gaps closed, trends and noise measured once."""
+"""Curves made ready for the rules: gaps left out, trends and noise measured once."""
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from archsearch.diagnosis import features
 from archsearch.diagnosis.features import FloatArray
 from archsearch.diagnosis.values import Context, Curves, as_losses
 
-TREND_SHARE = 0.1
-"""Trends are taken over a tenth of the run: long enough to outvote spikes, short against any real turn."""
+TREND_SHARES = (0.05, 0.2)
+"""Trends are taken over a twentieth of the run, short against any real turn; of a noisy validation loss over
+more, up to a fifth, until they are as certain as `TREND_ERROR`."""
 
-TAIL_SHARE = 0.25
-"""Whether a curve still falls is read off its last quarter."""
+TREND_ERROR = 0.03
+"""Standard error of a trend that is asked for a rise of 3 %, as a share of the validation loss."""
+
+LEVEL_SHARE = 0.1
+"""Where a loss ended is read off the last tenth of the run: what lasted shorter is no end state."""
 
 LEAST_TAIL = 5
 """A line through fewer points has hardly an error to speak of."""
+
+TAIL_SHARE = 0.25
+"""Whether a curve still falls is read off its last quarter."""
 
 SMALLEST_SCALE = 0.02
 """Relative numbers refer to the best validation loss, or to this share of the first one if that is more:
 of losses that fell fiftyfold the rest is too small for its doubling to matter."""
 
-MEAN_TO_MEDIAN = 1.25
-"""Standard error of a median over that of a mean, for normal noise (√(π/2))."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
-    """One training's curves with what every rule needs to know of them.
+    """Curves of one training, or of many that share a context, with what every rule needs to know of them.
 
     Attributes
     ----------
-    raw_train : array, shape (epochs,)
+    numbers : array, shape (epochs,)
+        Epoch numbers, counted from 1, at which both losses were measured.
+    raw_train : array, shape (..., epochs)
         Train loss as reported in training.
-    train, val : array, shape (epochs,)
+    train, val : array, shape (..., epochs)
         The judged curves; `train` is in inference mode if `train_is_eval`.
-    train_trend, val_trend : array, shape (epochs,)
     train_is_eval : bool
-    width : int
-        Epochs of the window behind trends and final levels.
-    best : int
-        Index of the lowest point of the validation trend.
-    scale : float
-        The loss that counts as 100 %.
+    learning_rate, val_accuracy : array, shape (epochs,), or None
     context : Context
+    train_trend, val_trend : array, shape (..., epochs)
+    best : array of int, shape (...)
+        Index of the lowest point of the validation trend.
+    lowest_val : array, shape (...)
+        The validation trend there.
+    scale : array, shape (...)
+        The loss that counts as 100 %.
+    train_level, val_level : array, shape (...)
+        Where the losses ended.
+    trend_width : int
+        Epochs of the window behind the trends.
     """
 
+    numbers: NDArray[np.intp]
     raw_train: FloatArray
     train: FloatArray
     val: FloatArray
+    train_is_eval: bool
+    learning_rate: FloatArray | None
+    val_accuracy: FloatArray | None
+    context: Context
     train_trend: FloatArray
     val_trend: FloatArray
-    train_is_eval: bool
-    width: int
-    best: int
-    scale: float
-    context: Context
+    best: NDArray[np.intp]
+    lowest_val: FloatArray
+    scale: FloatArray
+    train_level: FloatArray
+    val_level: FloatArray
+    trend_width: int
 
     @property
     def epochs(self) -> int:
-        """Length of the run."""
-        return len(self.val)
+        """Number of epochs measured."""
+        return int(self.val.shape[-1])
 
     @property
-    def train_level(self) -> float:
-        """Where the train loss ended."""
-        return float(features.level(self.train, self.width))
+    def level_width(self) -> int:
+        """Epochs of the line behind final levels."""
+        return max(self.trend_width, features.window(self.epochs, LEVEL_SHARE))
 
-    @property
-    def val_level(self) -> float:
-        """Where the validation loss ended."""
-        return float(features.level(self.val, self.width))
-
-    @property
-    def rise(self) -> float:
-        """How far the validation loss ended above its lowest trend."""
-        return self.val_level - float(self.val_trend[self.best])
-
-    @property
-    def train_fall(self) -> float:
-        """How far the train loss fell since the best epoch."""
-        return float(self.train_trend[self.best]) - self.train_level
-
-    @property
-    def val_error(self) -> float:
-        """Standard error of a level of the validation loss.
-
-        The noise is the larger of that before the best epoch and that of the whole run, so that a quiet end
-        makes an old chance low no more certain.
-        """
-        until_best = self.val[: self.best + self.width // 2 + 1]
-        noise = max(float(features.noise(until_best)), float(features.noise(self.val)))
-        return MEAN_TO_MEDIAN * noise / math.sqrt(self.width)
+    def lacks(self, needs: Iterable[str]) -> set[str]:
+        """The names among `needs` of inputs that are not there."""
+        there = {
+            "train_loss_eval": self.train_is_eval,
+            "learning_rate": self.learning_rate is not None,
+        }
+        return {name for name in needs if not there.get(name, getattr(self.context, name, None) is not None)}
 
     @property
     def tail(self) -> int:
@@ -100,31 +101,131 @@ class Reading:
         return min(self.epochs, max(LEAST_TAIL, math.ceil(self.epochs * TAIL_SHARE)))
 
     @property
-    def sampling_error(self) -> float | None:
-        """Standard error of the best validation loss as an estimate, from the size of the validation set.
+    def rise(self) -> FloatArray:
+        """How far the validation loss ended above its lowest trend, shape (...)."""
+        return self.val_level - self.lowest_val
 
-        Where the spread over samples is unknown, it is taken to equal the mean: cross-entropies of a trained
-        classifier are at least as skewed as an exponential distribution, whose spread equals its mean.
+    @property
+    def train_fall(self) -> FloatArray:
+        """How far the train loss fell since the best epoch, shape (...)."""
+        return features.at(self.train_trend, self.best) - self.train_level
+
+    @property
+    def rise_error(self) -> FloatArray:
+        """Standard error of `rise`, the difference of two medians, shape (...)."""
+        return math.sqrt(2) * features.level_noise(self.val, self.trend_width)
+
+    @property
+    def train_error(self) -> FloatArray:
+        """Standard error of `train_fall`, shape (...)."""
+        return math.sqrt(2) * features.level_noise(self.train, self.trend_width)
+
+    @property
+    def luck(self) -> FloatArray:
+        """How deep the lowest of all medians is expected to lie by chance alone, shape (...).
+
+        The expected minimum of m independent normal values is about √(2 ln m) standard errors deep; m is the
+        number of windows that do not overlap.
         """
-        if not self.context.n_val or self.context.n_val < 1:
+        depth = math.sqrt(2 * math.log(max(1.0, self.epochs / self.trend_width)))
+        return depth * features.level_noise(self.val, self.trend_width)
+
+    @property
+    def sampling_error(self) -> FloatArray | None:
+        """Standard error of the validation loss as an estimate, from the size of the validation set.
+
+        Where the spread over samples is unknown, it is taken to equal the loss at the end, as of an
+        exponential distribution; or, where that is less than the prior entropy h, √(loss · h): a low loss is
+        mostly that of the few samples that are still taken for another class, each of about the size h.
+        """
+        context = self.context
+        if not context.n_val:
             return None
-        spread = self.context.val_loss_spread
-        if spread is None or not math.isfinite(spread):
-            spread = abs(float(self.val_trend[self.best]))
-        return spread / math.sqrt(self.context.n_val)
+        level = np.abs(self.val_level)
+        if context.val_loss_spread is not None:
+            spread = np.full_like(level, context.val_loss_spread)
+        else:
+            spread = np.sqrt(level * np.maximum(level, context.prior_entropy or 0.0))
+        return spread / math.sqrt(context.n_val)
 
 
 def read(curves: Curves, context: Context) -> Reading:
-    """Prepare curves of which at least one epoch is finite (`finite_epochs`)."""
+    """Prepare the curves of one training, at least one epoch of which is finite (`finite_until`)."""
     raw_train, val, train_eval = aligned(curves)
-    raw_train, val = filled(raw_train), filled(val)
-    train = raw_train if train_eval is None else filled(train_eval)
-    width = features.window(len(val), TREND_SHARE)
-    train_trend, val_trend = features.smooth(train, width), features.smooth(val, width)
-    best = int(np.argmin(val_trend))
-    scale = max(abs(float(val_trend[best])), SMALLEST_SCALE * abs(float(val_trend[0])), np.finfo(float).tiny)
+    measured = np.isfinite(raw_train) & np.isfinite(val)
+    rate, accuracy = (_beside(values, measured) for values in (curves.learning_rate, curves.val_accuracy))
+    return reading_of(
+        np.flatnonzero(measured) + 1,
+        raw_train[measured],
+        val[measured],
+        None if train_eval is None else _filled(train_eval)[measured],
+        context,
+        rate,
+        accuracy,
+    )
+
+
+def reading_of(
+    numbers: NDArray[np.intp],
+    raw_train: FloatArray,
+    val: FloatArray,
+    train_eval: FloatArray | None,
+    context: Context,
+    learning_rate: FloatArray | None = None,
+    val_accuracy: FloatArray | None = None,
+    trend_width: int | None = None,
+) -> Reading:
+    """Measure what the rules share, of curves of shape (..., epochs) that are finite throughout.
+
+    The width of the trends' window is that of a single curve unless it is given.
+    """
+    train = raw_train if train_eval is None else train_eval
+    epochs = val.shape[-1]
+    width = trend_width or _trend_width(val)
+    level_width = max(width, features.window(epochs, LEVEL_SHARE))
+    val_trend = features.running_median(val, width)
+    best = np.asarray(np.argmin(val_trend, axis=-1))
+    lowest_val = features.at(val_trend, best)
+    first = SMALLEST_SCALE * np.abs(val_trend[..., 0])
+    scale = np.maximum(np.maximum(np.abs(lowest_val), first), np.finfo(float).tiny)
     return Reading(
-        raw_train, train, val, train_trend, val_trend, train_eval is not None, width, best, scale, context
+        numbers=numbers,
+        raw_train=raw_train,
+        train=train,
+        val=val,
+        train_is_eval=train_eval is not None,
+        learning_rate=learning_rate,
+        val_accuracy=val_accuracy,
+        context=context,
+        train_trend=features.running_median(train, width),
+        val_trend=val_trend,
+        best=best,
+        lowest_val=lowest_val,
+        scale=scale,
+        train_level=features.level(train, level_width),
+        val_level=features.level(val, level_width),
+        trend_width=width,
+    )
+
+
+def _trend_width(val: FloatArray) -> int:
+    """Epochs over which the median of one curve is as certain as `TREND_ERROR`, within `TREND_SHARES`."""
+    shortest, longest = (features.window(len(val), share) for share in TREND_SHARES)
+    loss = max(abs(float(features.level(val, longest))), np.finfo(float).tiny)
+    wanted = (features.median_error(1) * float(features.noise(val)) / (TREND_ERROR * loss)) ** 2
+    return features.odd(min(max(shortest, wanted), longest))
+
+
+def picked(reading: Reading, epochs: Sequence[int] | NDArray[np.intp] | slice) -> Reading:
+    """The same training as if only some of its epochs had been measured."""
+    return reading_of(
+        reading.numbers[epochs],
+        reading.raw_train[..., epochs],
+        reading.val[..., epochs],
+        reading.train[..., epochs] if reading.train_is_eval else None,
+        reading.context,
+        None if reading.learning_rate is None else reading.learning_rate[epochs],
+        None if reading.val_accuracy is None else reading.val_accuracy[epochs],
     )
 
 
@@ -144,15 +245,6 @@ def aligned(curves: Curves) -> tuple[FloatArray, FloatArray, FloatArray | None]:
     return train, val, train_eval if usable else None
 
 
-def filled(losses: FloatArray) -> FloatArray:
-    """Losses without gaps: epochs that were not measured lie on the line between their neighbours."""
-    finite = np.isfinite(losses)
-    if finite.all():
-        return losses
-    time = np.arange(len(losses))
-    return np.interp(time, time[finite], losses[finite])
-
-
 def finite_until(curves: Curves) -> int:
     """Number of epochs up to the last one at which both losses are finite."""
     train, val, _ = aligned(curves)
@@ -163,4 +255,27 @@ def finite_until(curves: Curves) -> int:
 def shortened(curves: Curves, epochs: int) -> Curves:
     """The first epochs of the curves."""
     train, val, train_eval = aligned(curves)
-    return Curves(train[:epochs], val[:epochs], None if train_eval is None else train_eval[:epochs])
+    rate, accuracy = (
+        None if values is None else as_losses(values)[:epochs]
+        for values in (curves.learning_rate, curves.val_accuracy)
+    )
+    return Curves(
+        train[:epochs], val[:epochs], None if train_eval is None else train_eval[:epochs], rate, accuracy
+    )
+
+
+def _filled(losses: FloatArray) -> FloatArray:
+    """Losses without gaps: epochs that were not measured lie on the line between their neighbours."""
+    finite = np.isfinite(losses)
+    if finite.all():
+        return losses
+    time = np.arange(len(losses))
+    return np.interp(time, time[finite], losses[finite])
+
+
+def _beside(values: ArrayLike | None, measured: NDArray[np.bool_]) -> FloatArray | None:
+    """A curve that is no loss, at the measured epochs; None where it does not cover them."""
+    numbers = None if values is None else as_losses(values)[: len(measured)]
+    if numbers is None or len(numbers) < len(measured) or not np.isfinite(numbers[measured]).all():
+        return None
+    return numbers[measured]

@@ -1,37 +1,36 @@
-"""Diagnoses of a search's trials, each judged against the others."""
+"""Diagnoses of a search's trials, each training judged against the others."""
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from heapq import nsmallest
+from operator import attrgetter
+from types import MappingProxyType
+
+import numpy as np
 
 from archsearch.architecture import AnyArchitecture, HyperModelArchitecture
+from archsearch.diagnosis.seeds import majority
+from archsearch.diagnosis.storage import Judgement, Judgements
 from archsearch.diagnosis.values import Context, Curves, Diagnosis, Finding, Verdict
 from archsearch.diagnosis.verdict import bare_diagnosis, diagnose
 from archsearch.records import DataSummary, Reference, Status, TrainingRun, TrialResult
 
-WORST_FIRST = (
-    Verdict.DIVERGED,
-    Verdict.NOT_LEARNING,
-    Verdict.UNSTABLE,
-    Verdict.OVERFIT,
-    Verdict.UNDERFIT,
-    Verdict.NOT_CONVERGED,
-    Verdict.INCONCLUSIVE,
-    Verdict.NOT_JUDGED,
-    Verdict.GOOD,
-)
-"""Decides where as many runs have one verdict as another."""
+NONE_YET: Judgements = MappingProxyType({})
 
 
-def diagnose_trials(
-    trials: Sequence[TrialResult], data: DataSummary, linear: Reference | None = None
-) -> dict[int, Diagnosis]:
-    """Judge all trials of a search, each against all others.
+def judge_trials(
+    trials: Sequence[TrialResult],
+    data: DataSummary,
+    linear: Reference | None = None,
+    stored: Judgements = NONE_YET,
+    *,
+    anew: bool = True,
+) -> dict[tuple[int, int], Judgement]:
+    """Judge all trainings of a search, each against all others.
 
-    Judged twice: without a reference first, to learn which runs converged without a fault; the lowest train
-    loss among the *other* trials' such runs, or of the linear model if lower, is then each trial's
-    reference. One that is overfit itself must not be it, else a network that memorises would make every
-    other one underfit.
+    Judged twice: without a reference first, to learn which trainings converged without a fault; these are
+    what each other one is measured by (`_reference_loss`).
 
     Parameters
     ----------
@@ -39,102 +38,152 @@ def diagnose_trials(
         In any order; running ones are left out.
     data : DataSummary
     linear : Reference, optional
+    stored : mapping of (trial, seed) to Judgement, optional
+        Made before: what still holds is taken from it, only the rest is computed.
+    anew : bool
+        False takes all that is stored as it is, whatever has become known of the others since.
 
     Returns
     -------
-    dict of int to Diagnosis
-        By trial number.
+    dict of (trial, seed) to Judgement
     """
-    ended = [trial for trial in trials if trial.status is not Status.RUNNING]
-    unreferenced = {trial.number: _diagnose(trial, data, None, None) for trial in ended}
-    levels = {
-        trial.number: _reference_level(trial)
-        for trial in ended
-        if unreferenced[trial.number].verdict is Verdict.GOOD
-    }
-    best = _best_val_loss(ended, linear)
-    return {
-        trial.number: _diagnose(trial, data, _lowest(_without(levels, trial.number), linear), best)
-        for trial in ended
-    }
+    return _judge(trials, trials, data, linear, stored, anew=anew)
 
 
-def diagnose_trial(
-    trial: TrialResult, earlier: Sequence[TrialResult], data: DataSummary, linear: Reference | None = None
-) -> Diagnosis:
-    """Judge one trial against those before it, by the verdicts that these already carry.
+def judge_trial(
+    trial: TrialResult,
+    earlier: Sequence[TrialResult],
+    data: DataSummary,
+    linear: Reference | None = None,
+    stored: Judgements = NONE_YET,
+) -> dict[tuple[int, int], Judgement]:
+    """Judge one trial's trainings, against those of the trials before it: as `judge_trials`."""
+    others = [other for other in earlier if other.number != trial.number]
+    return _judge([trial], [*others, trial], data, linear, stored, anew=True)
+
+
+def diagnosis_of(trial: TrialResult, judgements: Judgements) -> Diagnosis:
+    """The diagnosis of a trial: the majority's of its trainings, or how it ended.
 
     Parameters
     ----------
     trial : TrialResult
         Ended.
-    earlier : sequence of TrialResult
-        Those without a verdict are judged here, without a reference.
-    data : DataSummary
-    linear : Reference, optional
+    judgements : mapping of (trial, seed) to Judgement
+        With all of its trainings that have whole curves.
     """
-    ended = [other for other in earlier if other.status is not Status.RUNNING]
-    others = [other for other in ended if other.number != trial.number]
-    levels = [
-        _reference_level(other)
-        for other in others
-        if (other.verdict or _diagnose(other, data, None, None).verdict) == Verdict.GOOD
-    ]
-    return _diagnose(trial, data, _lowest(levels, linear), _best_val_loss([*others, trial], linear))
-
-
-def majority(diagnoses: Sequence[Diagnosis]) -> Diagnosis:
-    """The first diagnosis with the verdict that most have; of equally frequent ones the worse."""
-    counts = Counter(diagnosis.verdict for diagnosis in diagnoses)
-    verdict = max(counts, key=lambda verdict: (counts[verdict], -WORST_FIRST.index(verdict)))
-    return next(diagnosis for diagnosis in diagnoses if diagnosis.verdict is verdict)
-
-
-def _diagnose(
-    trial: TrialResult, data: DataSummary, reference_loss: float | None, best_val_loss: float | None
-) -> Diagnosis:
     if not trial.runs:
         return _without_curves(trial.status, "")
-    if trial.status is not Status.COMPLETED:
-        ended_by = trial.runs[-1]  # the seeds before it may have been good; the trial is not
-        return _diagnose_run(trial, ended_by, data, reference_loss, best_val_loss)
-    return majority([_diagnose_run(trial, run, data, reference_loss, best_val_loss) for run in trial.runs])
+    if not trial.status.has_result:
+        # The seeds before the last may have been good; the trial is not.
+        return _of_run(trial, trial.runs[-1], judgements)
+    diagnoses = [_of_run(trial, run, judgements) for run in trial.runs]
+    return majority(diagnoses, [run.delivered.val_loss if run.delivered else math.nan for run in trial.runs])
 
 
-def _diagnose_run(
-    trial: TrialResult, run: TrainingRun, data: DataSummary, reference: float | None, best_val: float | None
-) -> Diagnosis:
-    if run.status is not Status.COMPLETED:
-        return _without_curves(run.status, run.reason)
-    context = Context(
+def diagnose_trials(
+    trials: Sequence[TrialResult], data: DataSummary, linear: Reference | None = None
+) -> dict[int, Diagnosis]:
+    """The diagnoses of all trials that have ended, by number, with nothing judged before."""
+    judgements = judge_trials(trials, data, linear)
+    return {trial.number: diagnosis_of(trial, judgements) for trial in _ended(trials)}
+
+
+def with_diagnosis(trial: TrialResult, diagnosis: Diagnosis) -> TrialResult:
+    """The trial with the diagnosis's words and numbers."""
+    return replace(
+        trial,
+        verdict=str(diagnosis.verdict),
+        delivered=str(diagnosis.delivered),
+        confidence=diagnosis.confidence,
+        agreement=diagnosis.agreement.share if diagnosis.agreement else None,
+    )
+
+
+def curves_of(run: TrainingRun) -> Curves:
+    """The curves of one training."""
+    return Curves(
+        train_loss=[record.train_loss for record in run.epochs],
+        val_loss=[record.val_loss for record in run.epochs],
+        train_loss_eval=[record.train_loss_eval for record in run.epochs],
+        learning_rate=[record.learning_rate for record in run.epochs],
+        val_accuracy=[record.val_accuracy for record in run.epochs],
+    )
+
+
+def context_of(trial: TrialResult, run: TrainingRun, data: DataSummary) -> Context:
+    """What a search knows of one training besides its curves and the other trainings."""
+    return Context(
         prior_entropy=data.prior_entropy,
+        classes_predicted=_classes_predicted(run),
         n_val=data.n_val,
         val_loss_spread=run.val_loss_spread,
-        reference_loss=reference,
-        best_val_loss=best_val,
         early_stopped=run.early_stopped,
         planned_epochs=trial.recipe.epochs,
         dropout=_has_dropout(trial.architecture),
         delivered_epoch=run.delivered_epoch,
     )
-    return diagnose(curves_of(run), context)
 
 
-def curves_of(run: TrainingRun) -> Curves:
-    """The loss curves of one training."""
-    return Curves(
-        train_loss=[record.train_loss for record in run.epochs],
-        val_loss=[record.val_loss for record in run.epochs],
-        train_loss_eval=[record.train_loss_eval for record in run.epochs],
+def _judge(
+    asked: Sequence[TrialResult],
+    known: Sequence[TrialResult],
+    data: DataSummary,
+    linear: Reference | None,
+    stored: Judgements,
+    *,
+    anew: bool,
+) -> dict[tuple[int, int], Judgement]:
+    """The judgements of the trials asked for; those that are known are what they are measured by."""
+    stored = {key: judgement for key, judgement in stored.items() if judgement.is_current}
+    contexts: dict[tuple[int, int], Context] = {}
+    unreferenced = {}
+    for trial, run in _trainings(known):
+        key = (trial.number, run.seed)
+        if key in stored:
+            unreferenced[key] = stored[key].unreferenced
+        else:
+            contexts[key] = context_of(trial, run, data)
+            unreferenced[key] = diagnose(curves_of(run), contexts[key], confidence=False).verdict
+    models = _telling(
+        _Model((trial.number, run.seed), run.delivered.train_loss_eval, run.delivered.val_loss)
+        for trial, run in _trainings(known)
+        if run.delivered and unreferenced[trial.number, run.seed] is Verdict.GOOD
     )
+    best_val_loss = _best_val_loss(known, linear)
+    judgements = {}
+    for trial, run in _trainings(asked):
+        key = (trial.number, run.seed)
+        context = replace(
+            contexts.get(key) or context_of(trial, run, data),
+            reference_loss=_reference_loss(key, models, linear),
+            best_val_loss=best_val_loss,
+        )
+        before = stored.get(key)
+        judgements[key] = (
+            before
+            if before and (before.context == context or not anew)
+            else Judgement(context, unreferenced[key], diagnose(curves_of(run), context))
+        )
+    return judgements
 
 
-def _has_dropout(architecture: AnyArchitecture) -> bool:
-    if isinstance(architecture, HyperModelArchitecture):
-        # What its code does is not known; its users call a dropout rate by that name.
-        return any("dropout" in name.lower() and bool(value) for name, value in architecture.values)
-    rates = [block.dropout for block in architecture.conv] + [block.dropout for block in architecture.dense]
-    return any(rate > 0 for rate in rates)
+def _ended(trials: Iterable[TrialResult]) -> list[TrialResult]:
+    return [trial for trial in trials if trial.status is not Status.RUNNING]
+
+
+def _trainings(trials: Iterable[TrialResult]) -> Iterator[tuple[TrialResult, TrainingRun]]:
+    """The trainings that have whole curves."""
+    for trial in _ended(trials):
+        for run in trial.runs:
+            if run.status.has_result:
+                yield trial, run
+
+
+def _of_run(trial: TrialResult, run: TrainingRun, judgements: Judgements) -> Diagnosis:
+    if run.status.has_result:
+        return judgements[trial.number, run.seed].diagnosis
+    return _without_curves(run.status, run.reason)
 
 
 def _without_curves(status: Status, reason: str) -> Diagnosis:
@@ -151,27 +200,58 @@ def _without_curves(status: Status, reason: str) -> Diagnosis:
     return bare_diagnosis(Verdict.INCONCLUSIVE, finding, ("epochs",))
 
 
-def _reference_level(trial: TrialResult) -> float:
-    """Lowest train loss in inference mode at a delivered epoch; infinity if there is none."""
-    delivered = [run.delivered for run in trial.runs if run.delivered is not None]
-    return min(_finite(record.train_loss_eval for record in delivered), default=math.inf)
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """A training without a fault, by which others are measured: its losses at the delivered epoch."""
+
+    key: tuple[int, int]
+    train: float
+    val: float
 
 
-def _without(levels: dict[int, float], number: int) -> list[float]:
-    return [level for other, level in levels.items() if other != number]
+def _telling(models: Iterable[_Model]) -> list[_Model]:
+    """Those that decide any reference: the two lowest by each loss, as none is measured by itself."""
+    finite = [model for model in models if math.isfinite(model.train) and math.isfinite(model.val)]
+    return nsmallest(2, finite, attrgetter("train")) + nsmallest(2, finite, attrgetter("val"))
 
 
-def _lowest(levels: Iterable[float], linear: Reference | None) -> float | None:
-    known = _finite([*levels, *([linear.train_loss_eval] if linear else [])])
-    return min(known, default=None)
+def _reference_loss(key: tuple[int, int], models: Sequence[_Model], linear: Reference | None) -> float | None:
+    """What a training's loss is measured by: the lowest train loss of another one without a fault.
+
+    One that is overfit must not be it, else a network that memorises would make every other one underfit.
+    The linear model is held to the same: it is overfit itself, as on few samples of many pixels, where its
+    validation loss is above that of a training that it would have to outdo by its train loss. So it counts
+    while there is no other, and where its validation loss is lower than that of them all: against networks
+    that are all too small it is the only witness.
+    """
+    others = [model for model in models if model.key != key]
+    levels = [model.train for model in others]
+    if linear and not any(model.val < linear.val_loss for model in others):
+        levels += _finite([linear.train_loss_eval])
+    return min(levels, default=None)
 
 
 def _best_val_loss(trials: Iterable[TrialResult], linear: Reference | None) -> float | None:
     """Lowest validation loss of any run's delivered epoch; the linear model's where it is lower."""
-    delivered = [run.delivered for trial in trials for run in trial.runs if run.delivered is not None]
+    delivered = [run.delivered for trial in _ended(trials) for run in trial.runs if run.delivered]
     known = _finite([*(record.val_loss for record in delivered), *([linear.val_loss] if linear else [])])
     return min(known, default=None)
 
 
 def _finite(losses: Iterable[float]) -> list[float]:
     return [loss for loss in losses if math.isfinite(loss)]
+
+
+def _classes_predicted(run: TrainingRun) -> int | None:
+    """How many classes are some validation sample's most probable one."""
+    if run.probabilities is None or not np.isfinite(run.probabilities).all():
+        return None
+    return len(np.unique(run.probabilities.argmax(axis=1)))
+
+
+def _has_dropout(architecture: AnyArchitecture) -> bool:
+    if isinstance(architecture, HyperModelArchitecture):
+        # What its code does is not known; its users call a dropout rate by that name.
+        return any("dropout" in name.lower() and bool(value) for name, value in architecture.values)
+    rates = [block.dropout for block in architecture.conv] + [block.dropout for block in architecture.dense]
+    return any(rate > 0 for rate in rates)

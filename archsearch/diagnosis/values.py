@@ -143,6 +143,12 @@ class Agreement:
     val_losses: tuple[float, ...]
     spread: float
 
+    @property
+    def words(self) -> str:
+        """For example ``"2 of 3"``."""
+        seeds = len(self.verdicts)
+        return f"{round(self.share * seeds)} of {seeds}"
+
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from archsearch.records import EpochRecord, Training, TrainingRun
+from archsearch.records import Ending, EpochRecord, Training, TrainingRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,8 @@ class EpochEnded:
 class RunEnded:
     """The training with one seed has ended, whatever way.
 
-    Seeds are trained in their order. The first training that is not completed is the trial's last: what is
-    pruned, diverged or failed with one seed is not trained with the others.
+    Seeds are trained in their order. The first training without a result is the trial's last: what is pruned,
+    diverged or failed with one seed is not trained with the others.
     """
 
     trial: int
@@ -44,8 +44,8 @@ class Executor(Protocol):
     def poll(self, timeout: float) -> Sequence[Event]:
         """Wait at most `timeout` seconds for something to happen."""
 
-    def answer(self, trial: int, *, go_on: bool) -> None:
-        """Tell a training that waits at an epoch's end whether to go on."""
+    def answer(self, trial: int, ending: Ending | None) -> None:
+        """Tell a training that waits at an epoch's end how to end; None lets it go on."""
 
     def close(self) -> None:
         """End all trainings at once and free what they hold."""

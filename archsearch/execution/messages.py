@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from archsearch.records import Ending
 from archsearch.space.data_words import Data
 
 
@@ -51,6 +52,6 @@ class DiskFull:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer to `EpochEnded`."""
+    """The answer to `EpochEnded`: how the training is to end, or None where it goes on."""
 
-    go_on: bool
+    ending: Ending | None

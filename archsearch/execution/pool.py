@@ -11,7 +11,7 @@ from archsearch.errors import ArchsearchError, DataError, Refused, StorageFull
 from archsearch.execution.child import Child, ChildEnded
 from archsearch.execution.executor import Event, RunEnded
 from archsearch.execution.messages import Answer, DiskFull, OtherData, Ready, Setup
-from archsearch.records import Status, Training, TrainingRun
+from archsearch.records import Ending, Status, Training, TrainingRun
 from archsearch.space.data_words import Data
 
 MOST_FAILED_STARTS = 3
@@ -72,11 +72,11 @@ class WorkerPool:
         wait([worker.child.pipe for worker in self._workers], timeout)
         return [event for worker in self._workers if worker.child.has_news() for event in worker.receive()]
 
-    def answer(self, trial: int, *, go_on: bool) -> None:
-        """Tell the worker that trains `trial` whether to go on."""
+    def answer(self, trial: int, ending: Ending | None) -> None:
+        """Tell the worker that trains `trial` how to end its training; None lets it go on."""
         for worker in self._workers:
             if worker.training and worker.training.trial == trial:
-                worker.child.send(Answer(go_on))
+                worker.child.send(Answer(ending))
 
     def close(self) -> None:
         """Kill the workers; they hold nothing that is not recorded."""
@@ -156,7 +156,7 @@ class _Worker:
         if isinstance(message, RunEnded):
             self._trained += 1
             self._seeds_left.remove(message.run.seed)
-            if message.run.status is not Status.COMPLETED or not self._seeds_left:
+            if not message.run.status.has_result or not self._seeds_left:
                 self.training = None
         return [message]
 

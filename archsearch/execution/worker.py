@@ -9,7 +9,7 @@ import sys
 from archsearch.execution.child import connected
 from archsearch.execution.executor import EpochEnded, RunEnded
 from archsearch.execution.messages import Answer, DiskFull, OtherData, Ready, Setup
-from archsearch.records import EpochRecord, Status, Training
+from archsearch.records import Ending, EpochRecord, Training
 
 
 def main(descriptor: int) -> None:
@@ -29,11 +29,11 @@ def main(descriptor: int) -> None:
         arguments = setup.arguments.get(training.architecture.family, {})
         for seed in training.seeds:
 
-            def ask(epoch: EpochRecord, trial: int = training.trial, seed: int = seed) -> bool:
+            def ask(epoch: EpochRecord, trial: int = training.trial, seed: int = seed) -> Ending | None:
                 pipe.send(EpochEnded(trial, seed, epoch))
                 answer = inbox.get()
                 assert isinstance(answer, Answer)
-                return answer.go_on
+                return answer.ending
 
             path = setup.models / f"trial-{training.trial}-seed-{seed}.keras"
             try:
@@ -42,7 +42,7 @@ def main(descriptor: int) -> None:
                 pipe.send(DiskFull(str(error.filename or setup.models)))
                 break
             pipe.send(RunEnded(training.trial, run))
-            if run.status is not Status.COMPLETED:
+            if not run.status.has_result:
                 break
 
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from archsearch.diagnosis import Verdict
 from archsearch.ranking.order import Ranked, tier
 from archsearch.ranking.reasons import WORDS, deciding, indistinguishable, score_noise
-from archsearch.records import DataSummary, Reference
+from archsearch.records import Reference
 
 LEAST_ABOVE = 0.5
 """Per cent by which a loss must be above that of a reference to be called worse: less rounds to nothing."""
 
 
-def why_first(ranking: Sequence[Ranked], references: Sequence[Reference], data: DataSummary) -> str:
+def why_first(ranking: Sequence[Ranked], references: Sequence[Reference]) -> str:
     """Say what speaks for the first trial, and how much of its lead is noise.
 
     Parameters
@@ -21,7 +21,6 @@ def why_first(ranking: Sequence[Ranked], references: Sequence[Reference], data: 
         Best first.
     references : sequence of Reference
         Class frequencies, linear model.
-    data : DataSummary
 
     Returns
     -------
@@ -30,21 +29,22 @@ def why_first(ranking: Sequence[Ranked], references: Sequence[Reference], data: 
     """
     if not ranking:
         return "No trial was completed with a finite score. There is nothing to rank."
-    sentences = [_verdict(ranking[0]), _lead(ranking, data), _compared(ranking[0], references)]
+    sentences = [_verdict(ranking[0]), _lead(ranking), _compared(ranking[0], references)]
     return " ".join(sentence for sentence in sentences if sentence)
 
 
 def _verdict(first: Ranked) -> str:
     message = deciding(first.diagnosis).message
+    seeds = f" in {first.diagnosis.agreement.words} seeds" if first.diagnosis.agreement else ""
     verdict, delivered = WORDS[first.diagnosis.verdict], WORDS[first.diagnosis.delivered]
     if first.diagnosis.verdict is Verdict.GOOD:
-        return f"Trial {first.trial.number} is first with the verdict good: {message}"
+        return f"Trial {first.trial.number} is first with the verdict good{seeds}: {message}"
     weights = f", its delivered weights {delivered}" if delivered != verdict else ""
-    best = f"trial {first.trial.number} is the best of them, its run {verdict}{weights}"
+    best = f"trial {first.trial.number} is the best of them, its run {verdict}{seeds}{weights}"
     return f"No run is good; {best}: {message}"
 
 
-def _lead(ranking: Sequence[Ranked], data: DataSummary) -> str:
+def _lead(ranking: Sequence[Ranked]) -> str:
     if len(ranking) == 1:
         return "It is the only trial ranked."
     first, second = ranking[0], ranking[1]
@@ -56,9 +56,9 @@ def _lead(ranking: Sequence[Ranked], data: DataSummary) -> str:
     if noise is None:
         return f"{lead}; how much of that is chance is not known."
     if not indistinguishable(first, second):
-        return f"{lead}, more than the noise of {noise:.2g} on {data.n_val} validation samples."
+        return f"{lead}, more than the noise of {noise.error:.2g} {noise.source}."
     return (
-        f"{lead}, less than the noise of {noise:.2g} on {data.n_val} validation samples: "
+        f"{lead}, less than the noise of {noise.error:.2g} {noise.source}: "
         f"ranks 1 to {_last_indistinguishable(ranking)} cannot be told apart by their scores."
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from archsearch.diagnosis import Diagnosis, Verdict
 from archsearch.ranking.reasons import Candidate, reason
 from archsearch.ranking.score import trial_score
-from archsearch.records import Status, TrialResult
+from archsearch.records import TrialResult
 
 TIERS: Mapping[Verdict, int] = {
     Verdict.GOOD: 1,
@@ -80,7 +80,7 @@ def _tier(verdict: Verdict, delivered: Verdict) -> int:
 
 
 def rank(trials: Sequence[TrialResult], diagnoses: Mapping[int, Diagnosis]) -> tuple[Ranked, ...]:
-    """Order the completed trials that have a finite score.
+    """Order the trials with a result, completed or stopped, that have a finite score.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def _candidates(trials: Sequence[TrialResult], diagnoses: Mapping[int, Diagnosis
     candidates = []
     for trial in trials:
         value = trial.score if trial.score is not None else trial_score(trial.runs)
-        if trial.status is Status.COMPLETED and value is not None and math.isfinite(value):
+        if trial.status.has_result and value is not None and math.isfinite(value):
             diagnosis = diagnoses[trial.number]
             candidates.append(Candidate(trial, diagnosis, tier(diagnosis), value))
     return candidates

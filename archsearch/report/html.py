@@ -47,6 +47,7 @@ def render(summary: ReportSummary) -> str:
         loss=words.loss,
         signed=words.signed,
         percent=words.percent,
+        confidence=words.confidence,
         duration=words.duration,
         words=_words,
         css=_css_name,

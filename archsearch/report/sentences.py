@@ -42,7 +42,7 @@ def sentences(
         return (searched,)
     return (
         f"{searched} {_good_words(good, len(ranking))}",
-        why_first(ranking, snapshot.references, snapshot.data),
+        why_first(ranking, snapshot.references),
     )
 
 
@@ -58,9 +58,8 @@ def _searched(snapshot: SearchSnapshot) -> str:
 
 
 def _ended(statuses: Counter[str]) -> str:
-    ended = [
-        f"{statuses[word]} {word}" for word in ("completed", "pruned", "failed", "running") if statuses[word]
-    ]
+    words = ("completed", "stopped", "pruned", "failed", "running")
+    ended = [f"{statuses[word]} {word}" for word in words if statuses[word]]
     return f", {listing(ended)}" if ended else ""
 
 

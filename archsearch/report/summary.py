@@ -1,12 +1,22 @@
 """From a search's snapshot to the content of its report; nothing here draws or writes."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from archsearch.diagnosis import FLAGS, Diagnosis, Finding
+from archsearch.diagnosis import Diagnosis, Finding
 from archsearch.ranking import Ranked, indistinguishable, tier
-from archsearch.records import EpochRecord, Reference, SearchSnapshot, Status, TrainingRun, TrialResult
+from archsearch.records import (
+    DataSummary,
+    EpochRecord,
+    Reference,
+    SearchSnapshot,
+    Status,
+    TrainingRun,
+    TrialResult,
+)
+from archsearch.report.next_trials import next_trials
 from archsearch.report.sentences import STATUS_WORDS, headline, sentences
 from archsearch.report.values import Curve, FamilyRow, FlagNote, RankingRow, ReportSummary, TrialCard
 from archsearch.report.words import NOT_JUDGED
@@ -34,7 +44,8 @@ def summarise(
     rows = tuple(_ranking_row(ranked, ranking[0]) for ranked in ranking)
     ranks = {ranked.trial.number: ranked for ranked in ranking}
     cards = tuple(
-        _card(trial, diagnoses.get(trial.number), ranks.get(trial.number)) for trial in snapshot.trials
+        _card(trial, diagnoses.get(trial.number), ranks.get(trial.number), snapshot.data)
+        for trial in snapshot.trials
     )
     statuses = Counter(_outcome(trial.status) for trial in snapshot.trials)
     judged = Counter(card.verdict for card in cards)
@@ -45,6 +56,7 @@ def summarise(
         status=STATUS_WORDS.get(snapshot.status, snapshot.status),
         total=snapshot.total,
         completed=statuses["completed"],
+        stopped=statuses["stopped"],
         pruned=statuses["pruned"],
         failed=statuses["failed"],
         good=judged["good"],
@@ -81,6 +93,8 @@ def _ranking_row(ranked: Ranked, first: Ranked) -> RankingRow:
         label=trial.label,
         family=trial.family,
         verdict=str(ranked.diagnosis.verdict),
+        confidence=ranked.diagnosis.confidence,
+        agreement=_agreement(ranked.diagnosis),
         score=ranked.score,
         val_loss=ranked.val_loss,
         gap=ranked.gap,
@@ -103,6 +117,8 @@ def _reference_row(reference: Reference) -> RankingRow:
         label=reference.name,
         family="reference",
         verdict="reference",
+        confidence=None,
+        agreement="",
         score=None,
         val_loss=reference.val_loss,
         gap=reference.gap,
@@ -113,7 +129,9 @@ def _reference_row(reference: Reference) -> RankingRow:
     )
 
 
-def _card(trial: TrialResult, diagnosis: Diagnosis | None, ranked: Ranked | None) -> TrialCard:
+def _card(
+    trial: TrialResult, diagnosis: Diagnosis | None, ranked: Ranked | None, data: DataSummary
+) -> TrialCard:
     run = trial.runs[0] if trial.runs else None
     val_loss, gap, val_accuracy = _measured(ranked, run.delivered if run else None)
     return TrialCard(
@@ -125,9 +143,12 @@ def _card(trial: TrialResult, diagnosis: Diagnosis | None, ranked: Ranked | None
         family=trial.family,
         status=trial.status,
         verdict=str(diagnosis.verdict) if diagnosis else NOT_JUDGED,
+        confidence=diagnosis.confidence if diagnosis else None,
+        agreement=_agreement(diagnosis),
         delivers=str(diagnosis.delivered) if diagnosis and diagnosis.delivered != diagnosis.verdict else None,
         score=ranked.score if ranked else None,
         val_loss=val_loss,
+        spread=_spread(diagnosis),
         gap=gap,
         val_accuracy=val_accuracy,
         parameters=trial.parameters,
@@ -138,7 +159,17 @@ def _card(trial: TrialResult, diagnosis: Diagnosis | None, ranked: Ranked | None
         flags=tuple(map(str, diagnosis.flags)) if diagnosis else (),
         findings=tuple(sorted(diagnosis.findings, key=_finding_order)) if diagnosis else (),
         curves=tuple(_curve(run) for run in trial.runs),
+        next_trials=next_trials(trial, diagnosis, data),
     )
+
+
+def _agreement(diagnosis: Diagnosis | None) -> str:
+    return diagnosis.agreement.words if diagnosis and diagnosis.agreement else ""
+
+
+def _spread(diagnosis: Diagnosis | None) -> float | None:
+    spread = diagnosis.agreement.spread if diagnosis and diagnosis.agreement else math.nan
+    return spread if math.isfinite(spread) else None
 
 
 def _measured(
@@ -176,7 +207,7 @@ def _finding_order(finding: Finding) -> int:
 
 
 def _card_order(card: TrialCard) -> tuple[int, int, int]:
-    groups = {"completed": 0, "running": 1, "pruned": 2, "failed": 3}
+    groups = {"completed": 0, "stopped": 0, "running": 1, "pruned": 2, "failed": 3}
     return groups[_outcome(card.status)], card.rank or 0, card.number
 
 
@@ -186,7 +217,7 @@ def _families(cards: Sequence[TrialCard], rows: Sequence[RankingRow]) -> tuple[F
         FamilyRow(
             family=family,
             trials=sum(card.family == family for card in cards),
-            completed=sum(card.family == family and card.status is Status.COMPLETED for card in cards),
+            completed=sum(card.family == family and card.status.has_result for card in cards),
             good=sum(card.family == family and card.verdict == "good" for card in cards),
             best=next((row for row in rows if row.family == family), None),
         )
@@ -204,7 +235,7 @@ def _flag_notes(cards: Sequence[TrialCard]) -> tuple[FlagNote, ...]:
     return tuple(
         FlagNote(
             code,
-            FLAGS.get(code, cases[0][1].title).replace("_", " "),
+            (cases[0][1].flag or cases[0][1].title).replace("_", " "),
             cases[0][1].message,
             tuple(number for number, _ in cases),
         )

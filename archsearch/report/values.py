@@ -35,6 +35,10 @@ class RankingRow:
     ----------
     level : bool
         Whether the data cannot tell its score from that of the first, which is in the same tier.
+    confidence : float or None
+        Probability that the verdict is right.
+    agreement : str
+        Of several seeds, how many have that verdict: ``"2 of 3"``; else empty.
     """
 
     rank: int | None
@@ -43,6 +47,8 @@ class RankingRow:
     label: str
     family: str
     verdict: str
+    confidence: float | None
+    agreement: str
     score: float | None
     val_loss: float
     gap: float | None
@@ -53,19 +59,38 @@ class RankingRow:
 
 
 @dataclass(frozen=True, slots=True)
+class NextTrial:
+    """A remedy in a few words, and the architecture or recipe that it changes, in one line as it would be.
+
+    The line is empty where the title says it all.
+    """
+
+    title: str
+    notation: str
+
+
+@dataclass(frozen=True, slots=True)
 class TrialCard:
     """What is shown of one trial, whatever became of it.
 
     Attributes
     ----------
+    confidence : float or None
+        Probability that the verdict is right.
+    agreement : str
+        Of several seeds, how many have that verdict: ``"2 of 3"``; else empty.
     delivers : str or None
         Verdict of the delivered weights, where it is not that of the whole run.
     val_loss, gap, val_accuracy : float or None
         At the delivered epoch, as ranked; else of the first training, None where there is none.
+    spread : float or None
+        Standard deviation of `val_loss` between seeds; None below two.
     ending : str
         Why it ended as it did, where it was pruned, failed or stopped early; else empty.
     findings : tuple of Finding
         Faults first, then flags, then the rest.
+    next_trials : tuple of NextTrial
+        What to try against its fault, the first thing first; empty where there is none.
     """
 
     number: int
@@ -76,9 +101,12 @@ class TrialCard:
     family: str
     status: Status
     verdict: str
+    confidence: float | None
+    agreement: str
     delivers: str | None
     score: float | None
     val_loss: float | None
+    spread: float | None
     gap: float | None
     val_accuracy: float | None
     parameters: int
@@ -89,6 +117,7 @@ class TrialCard:
     flags: tuple[str, ...]
     findings: tuple[Finding, ...]
     curves: tuple[Curve, ...]
+    next_trials: tuple[NextTrial, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +171,7 @@ class ReportSummary:
     status: str
     total: int
     completed: int
+    stopped: int
     pruned: int
     failed: int
     good: int

@@ -32,6 +32,11 @@ def percent(share: float | None) -> str:
     return NONE if share is None or not isfinite(share) else f"{100 * share:.1f}\u00a0%"
 
 
+def confidence(probability: float | None) -> str:
+    """``87 %``: a probability is not known to a decimal; a dash where there is none."""
+    return NONE if probability is None else f"{100 * probability:.0f}\u00a0%"
+
+
 def duration(seconds: float) -> str:
     """``0.4 s``, ``12 s``, ``4 min 05 s``, ``2 h 03 min``."""
     if seconds < 10:

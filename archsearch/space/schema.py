@@ -34,8 +34,8 @@ class SearchWords(Words):
     sampler: Literal["tpe", "random", "grid", "cma-es", "none"] = Field(
         default="tpe", description="Who proposes architectures; none trains the named ones only."
     )
-    pruner: Literal["none", "median", "hyperband", "patient"] = Field(
-        default="median", description="Who stops hopeless trainings early."
+    pruner: Literal["none", "median", "hyperband", "patient", "diagnosis"] = Field(
+        default="median", description="Who ends trainings early that are hopeless, or settled."
     )
     budget: Literal["trials", "epochs", "seconds"] = Field(
         default="trials", description="What families get equal shares of."

@@ -74,7 +74,7 @@ class Planner:
             self._budget.add_epoch(trial.number, epoch)
 
     def should_prune(self, trial: TrialResult, epoch: EpochRecord) -> bool:
-        """Whether the pruner would stop a trial; named architectures are never stopped."""
+        """Whether the pruner finds a trial worse than others; named architectures are not compared."""
         if trial.number not in self._numbers:
             return False
         family, proposal = self._numbers[trial.number]

@@ -52,7 +52,7 @@ class Proposals:
         ``"tpe"``, ``"random"``, ``"grid"`` or ``"cma-es"``. The values of a grid are chosen by who asks
         (`ask` with `fixed`).
     pruner : str
-        ``"median"``, ``"hyperband"``, ``"patient"`` or ``"none"``.
+        ``"median"``, ``"hyperband"`` or ``"patient"``; ``"none"`` and ``"diagnosis"`` compare nothing.
     seed : int
     epochs : int
         The most planned epochs of a training.
@@ -191,7 +191,7 @@ def _sampler(kind: str, seed: int, *, conditional: bool) -> optuna.samplers.Base
 
 
 def _pruner(kind: str, epochs: int) -> optuna.pruners.BasePruner:
-    if kind == "none" or epochs <= FIRST_PRUNED_EPOCH:
+    if kind in ("none", "diagnosis") or epochs <= FIRST_PRUNED_EPOCH:
         return optuna.pruners.NopPruner()
     if kind == "hyperband":
         return optuna.pruners.HyperbandPruner(min_resource=FIRST_PRUNED_EPOCH, max_resource=epochs)

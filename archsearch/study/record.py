@@ -10,7 +10,7 @@ import os
 import socket
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -18,6 +18,8 @@ from typing import Any, Self
 import numpy as np
 
 from archsearch.architecture import architecture_from_json
+from archsearch.diagnosis import Judgement, Judgements
+from archsearch.diagnosis.storage import from_json, to_json
 from archsearch.errors import StorageFull, StoreError
 from archsearch.records import (
     DataSummary,
@@ -29,41 +31,7 @@ from archsearch.records import (
     TrainingRun,
     TrialResult,
 )
-
-SCHEMA_VERSION = 1
-
-_SCHEMA = """
-CREATE TABLE search (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE sessions (
-    id INTEGER PRIMARY KEY, host TEXT NOT NULL, pid INTEGER NOT NULL, command TEXT NOT NULL,
-    workers INTEGER NOT NULL,
-    started_at REAL NOT NULL, seen_at REAL NOT NULL, status TEXT NOT NULL, driver_seconds REAL NOT NULL
-);
-CREATE TABLE trials (
-    number INTEGER PRIMARY KEY, name TEXT, architecture TEXT NOT NULL, recipe TEXT NOT NULL,
-    parameters INTEGER NOT NULL, status TEXT NOT NULL, score REAL, verdict TEXT, revision INTEGER NOT NULL,
-    delivered TEXT
-);
-CREATE INDEX trials_by_revision ON trials (revision);
-CREATE TABLE proposals (
-    family TEXT NOT NULL, number INTEGER NOT NULL, trial INTEGER REFERENCES trials,
-    params TEXT NOT NULL, distributions TEXT NOT NULL, system_attrs TEXT NOT NULL,
-    state TEXT NOT NULL, value REAL, PRIMARY KEY (family, number)
-) WITHOUT ROWID;
-CREATE INDEX proposals_by_trial ON proposals (trial);
-CREATE TABLE runs (
-    trial INTEGER NOT NULL REFERENCES trials, seed INTEGER NOT NULL, status TEXT NOT NULL,
-    reason TEXT NOT NULL, stopped_early INTEGER NOT NULL, delivered_epoch INTEGER,
-    val_loss_spread REAL, probabilities BLOB, model TEXT, seconds REAL NOT NULL,
-    environment TEXT NOT NULL, PRIMARY KEY (trial, seed)
-);
-CREATE TABLE epochs (
-    trial INTEGER NOT NULL REFERENCES trials, seed INTEGER NOT NULL, epoch INTEGER NOT NULL,
-    train_loss REAL, train_loss_eval REAL, val_loss REAL, val_loss_half_a REAL, val_loss_half_b REAL,
-    accuracy REAL, val_accuracy REAL, precision REAL, recall REAL, auc REAL, learning_rate REAL,
-    seconds REAL, ended_at REAL, PRIMARY KEY (trial, seed, epoch)
-) WITHOUT ROWID;
-"""
+from archsearch.study.schema import SCHEMA, VERSION, migrate
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +130,13 @@ class Record:
     Use `create` or `open`; then as a context manager, or `close` it.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, *, is_read_only: bool) -> None:
+    def __init__(
+        self, path: Path, connection: sqlite3.Connection, *, is_read_only: bool, version: int
+    ) -> None:
         self.path = path
         self._db = connection
         self._is_read_only = is_read_only
+        self._version = version
         self._session: int | None = None
 
     # -- opening ---------------------------------------------------------------------------------------------
@@ -187,12 +158,12 @@ class Record:
             raise StoreError(f"{path.parent}: can't be written: {error.strerror}") from None
         with _explained(unfinished):
             connection = _connect(unfinished, "rwc")
-            connection.executescript(_SCHEMA)
+            connection.executescript(SCHEMA)
             rows = [(key, json.dumps(value)) for key, value in asdict(header).items()]
             with connection:
                 connection.execute("BEGIN")
                 connection.executemany("INSERT INTO search VALUES (?, ?)", rows)
-                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                connection.execute(f"PRAGMA user_version = {VERSION}")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             connection.close()
         unfinished.replace(path)
@@ -200,7 +171,7 @@ class Record:
 
     @classmethod
     def open(cls, path: Path, *, read_only: bool = False) -> Self:
-        """Open the record at `path`.
+        """Open the record at `path`; to write, one of an older version is brought up to this one.
 
         Raises
         ------
@@ -213,14 +184,18 @@ class Record:
             connection = _connect(path, "ro" if read_only else "rw")
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             has_tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] > 0
-        if version > SCHEMA_VERSION:
+        if version > VERSION:
             raise StoreError(
                 f"{path}: written by a newer archsearch (record version {version}, this one reads up to "
-                f"{SCHEMA_VERSION}); upgrade archsearch, or name another --store"
+                f"{VERSION}); upgrade archsearch, or name another --store"
             )
         if version < 1 or not has_tables:
             raise StoreError(f"{path}: a SQLite file, but no record of a search")
-        return cls(path, connection, is_read_only=read_only)
+        if version < VERSION and not read_only:
+            with _explained(path):
+                migrate(connection)
+            version = VERSION
+        return cls(path, connection, is_read_only=read_only, version=version)
 
     def close(self) -> None:
         """Close the file; if nobody else has it open, as one that can be read in a read-only folder."""
@@ -275,7 +250,7 @@ class Record:
         """Add a trial that starts now, with the proposal it came from."""
         with self._writing() as db:
             db.execute(
-                "INSERT INTO trials VALUES (?, ?, ?, ?, ?, ?, NULL, NULL, ?, NULL)",
+                "INSERT INTO trials VALUES (?, ?, ?, ?, ?, ?, NULL, NULL, ?, NULL, NULL, NULL)",
                 (
                     trial.number,
                     trial.name,
@@ -303,7 +278,9 @@ class Record:
             )
             db.execute("UPDATE trials SET revision = ? WHERE number = ?", (_next_revision(db), trial))
 
-    def end_trial(self, trial: TrialResult, proposal: Proposal | None) -> None:
+    def end_trial(
+        self, trial: TrialResult, proposal: Proposal | None, judgements: Judgements | None = None
+    ) -> None:
         """Record how a trial ended: status, score, verdict, its trainings, what the sampler was told.
 
         Epochs are recorded as they happen and stay as they are.
@@ -314,28 +291,28 @@ class Record:
                     "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _run_row(trial.number, run)
                 )
             db.execute(
-                "UPDATE trials SET status = ?, score = ?, verdict = ?, delivered = ?, revision = ? "
-                "WHERE number = ?",
-                (
-                    trial.status,
-                    trial.score,
-                    trial.verdict,
-                    trial.delivered,
-                    _next_revision(db),
-                    trial.number,
-                ),
+                "UPDATE trials SET status = ?, score = ? WHERE number = ?",
+                (trial.status, trial.score, trial.number),
             )
+            _put_verdict(db, trial)
+            _put_judgements(db, judgements or {})
             if proposal:
                 _put_proposal(db, proposal)
 
-    def set_verdicts(self, verdicts: Mapping[int, tuple[str, str]]) -> None:
-        """Store the verdicts of trials judged again: of the run, and of the delivered weights."""
+    def put_judgements(self, trials: Iterable[TrialResult], judgements: Judgements) -> None:
+        """Store what was judged again.
+
+        Parameters
+        ----------
+        trials : iterable of TrialResult
+            Those whose verdict, confidence or agreement has changed.
+        judgements : mapping of (trial, seed) to Judgement
+            Those that have changed.
+        """
         with self._writing() as db:
-            for number, (verdict, delivered) in verdicts.items():
-                db.execute(
-                    "UPDATE trials SET verdict = ?, delivered = ?, revision = ? WHERE number = ?",
-                    (verdict, delivered, _next_revision(db), number),
-                )
+            for trial in trials:
+                _put_verdict(db, trial)
+            _put_judgements(db, judgements)
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -402,6 +379,7 @@ class Record:
         with_runs : bool
             Without their trainings and epochs, reading is quicker.
         """
+        sureness = "confidence, agreement" if self._version > 1 else "NULL, NULL"
         with _explained(self.path):
             # One transaction, so that trials, runs and epochs are of one moment.
             self._db.execute("BEGIN")
@@ -409,7 +387,8 @@ class Record:
                 revision = self._db.execute("SELECT coalesce(max(revision), 0) FROM trials").fetchone()[0]
                 rows = self._db.execute(
                     "SELECT trials.number, name, architecture, recipe, parameters, status, score, verdict, "
-                    "delivered, params FROM trials LEFT JOIN proposals ON proposals.trial = trials.number "
+                    f"delivered, {sureness}, params "
+                    "FROM trials LEFT JOIN proposals ON proposals.trial = trials.number "
                     "WHERE revision > ? ORDER BY trials.number",
                     (changed_after,),
                 ).fetchall()
@@ -417,6 +396,14 @@ class Record:
             finally:
                 self._db.execute("COMMIT")
         return tuple(_trial(row, runs) for row in rows), revision
+
+    def judgements(self) -> dict[tuple[int, int], Judgement]:
+        """What was judged, by trial and seed; what another version said in other words is left out."""
+        if self._version < 2:
+            return {}
+        rows = self._rows("SELECT trial, seed, judgement FROM judgements")
+        read = {(trial, seed): from_json(json.loads(text)) for trial, seed, text in rows}
+        return {key: judgement for key, judgement in read.items() if judgement}
 
     def snapshot(self) -> SearchSnapshot:
         """The whole search as it stands."""
@@ -500,6 +487,26 @@ def _next_revision(db: sqlite3.Connection) -> int:
     return int(db.execute("SELECT coalesce(max(revision), 0) + 1 FROM trials").fetchone()[0])
 
 
+def _put_verdict(db: sqlite3.Connection, trial: TrialResult) -> None:
+    db.execute(
+        "UPDATE trials SET verdict = ?, delivered = ?, confidence = ?, agreement = ?, revision = ? "
+        "WHERE number = ?",
+        (
+            trial.verdict,
+            trial.delivered,
+            trial.confidence,
+            trial.agreement,
+            _next_revision(db),
+            trial.number,
+        ),
+    )
+
+
+def _put_judgements(db: sqlite3.Connection, judgements: Judgements) -> None:
+    rows = [(*key, json.dumps(to_json(judgement))) for key, judgement in judgements.items()]
+    db.executemany("INSERT OR REPLACE INTO judgements VALUES (?, ?, ?)", rows)
+
+
 def _put_proposal(db: sqlite3.Connection, proposal: Proposal) -> None:
     values = [json.dumps(v) if isinstance(v, Mapping) else v for v in astuple(proposal)]
     db.execute("INSERT OR REPLACE INTO proposals VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
@@ -554,7 +561,8 @@ def _run(row: Sequence[Any], epochs: Sequence[EpochRecord], classes: int) -> Tra
 
 
 def _trial(row: Sequence[Any], runs: Mapping[int, tuple[TrainingRun, ...]]) -> TrialResult:
-    number, name, architecture, recipe, parameters, status, score, verdict, delivered, params = row
+    number, name, architecture, recipe, parameters, status, score, *judged, params = row
+    verdict, delivered, confidence, agreement = judged
     return TrialResult(
         number=number,
         name=name,
@@ -566,6 +574,8 @@ def _trial(row: Sequence[Any], runs: Mapping[int, tuple[TrainingRun, ...]]) -> T
         score=score,
         verdict=verdict,
         delivered=delivered,
+        confidence=confidence,
+        agreement=agreement,
         params=json.loads(params) if params else {},
     )
 

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from archsearch.diagnosis import diagnose_trial
+from archsearch.diagnosis import diagnosis_of, judge_trial, with_diagnosis
 from archsearch.errors import SpaceError
 from archsearch.execution import EpochEnded, Executor, RunEnded
 from archsearch.execution.builds import BuildStopped
 from archsearch.ranking import trial_score
 from archsearch.records import (
     DataSummary,
+    Ending,
     EpochRecord,
     Status,
     Training,
@@ -24,6 +25,7 @@ from archsearch.space import SearchSpace
 from archsearch.study.candidates import Complete, Sample, seeds_of, space_completer, space_sampler
 from archsearch.study.planner import Planner
 from archsearch.study.record import Record
+from archsearch.study.stopping import stopped
 
 POLL_SECONDS = 0.2
 
@@ -107,6 +109,7 @@ class Search:
         self._seeds = seeds_of(space)
         self._trials = {trial.number: trial for trial in record.trials()[0]}
         self._interrupted = [t.number for t in self._trials.values() if t.status is Status.RUNNING]
+        self._judgements = record.judgements()
         self._running: dict[int, list[TrainingRun]] = {}
         self._epochs: dict[int, list[EpochRecord]] = {}
         self._planner = Planner(
@@ -198,36 +201,43 @@ class Search:
         if isinstance(event, EpochEnded):
             self._record.add_epoch(event.trial, event.seed, event.epoch)
             self._epochs.setdefault(event.trial, []).append(event.epoch)
-            self._executor.answer(event.trial, go_on=self._goes_on(trial, event))
+            self._executor.answer(event.trial, self._ending(trial, event))
             self._notify(EpochMeasured(trial, event.epoch))
             return
         runs = self._running[event.trial]
         runs.append(_with_epochs(event.run, self._epochs.pop(event.trial, [])))
-        if event.run.status is not Status.COMPLETED or len(runs) == len(self._seeds):
+        if not event.run.status.has_result or len(runs) == len(self._seeds):
             del self._running[event.trial]
             self._end(replace(trial, runs=tuple(runs)))
 
-    def _goes_on(self, trial: TrialResult, event: EpochEnded) -> bool:
-        """Whether a training is worth its next epoch."""
+    def _ending(self, trial: TrialResult, event: EpochEnded) -> Ending | None:
+        """How a training is to end that is not worth its next epoch."""
         self._planner.add_epoch(trial, event.epoch)
+        if not event.epoch.is_finite:
+            return None  # it ends by itself
         # A pruner takes one value for each epoch of a trial. The first seed's are those that decide: what is
         # good enough with it is worth its other seeds, whole.
-        if event.seed != self._seeds[0] or not event.epoch.is_finite:
-            return True
-        prune = self._planner.should_prune(trial, event.epoch)
+        prune = event.seed == self._seeds[0] and self._planner.should_prune(trial, event.epoch)
         # A training at its last epoch has cost all it will: its result is kept, however bad.
-        return event.epoch.epoch == trial.recipe.epochs or not prune
+        if event.epoch.epoch == trial.recipe.epochs:
+            return None
+        if prune:
+            return Ending(Status.PRUNED, f"worse than other trials at epoch {event.epoch.epoch}")
+        if self._space.search.pruner == "diagnosis":
+            return stopped(trial, self._epochs[event.trial], self._data)
+        return None
 
     def _end(self, trial: TrialResult) -> None:
         """Judge a trial, tell the sampler, record both, in this order: the record is what was told."""
         trial = replace(trial, status=_overall(trial.runs), score=_score(trial.runs))
         earlier = [other for other in self._trials.values() if other.number != trial.number]
-        diagnosis = diagnose_trial(trial, earlier, self._data, self._linear)
-        trial = replace(trial, verdict=str(diagnosis.verdict), delivered=str(diagnosis.delivered))
+        judgements = judge_trial(trial, earlier, self._data, self._linear, self._judgements)
+        trial = with_diagnosis(trial, diagnosis_of(trial, judgements))
         proposal = self._planner.tell(trial)
         if proposal:
             trial = replace(trial, params=proposal.params)
-        self._record.end_trial(trial, proposal)
+        self._record.end_trial(trial, proposal, judgements)
+        self._judgements |= judgements
         self._trials[trial.number] = trial
         self._notify(TrialEnded(trial))
 
@@ -240,9 +250,11 @@ def _with_epochs(run: TrainingRun, reported: Sequence[EpochRecord]) -> TrainingR
 
 
 def _overall(runs: Iterable[TrainingRun]) -> Status:
-    """A trial is completed if all its trainings are; else it is what the first other one is."""
-    return next((run.status for run in runs if run.status is not Status.COMPLETED), Status.COMPLETED)
+    """A trial is what its first training without a result is; else stopped if one was, or completed."""
+    statuses = [run.status for run in runs]
+    without = [status for status in statuses if not status.has_result]
+    return without[0] if without else Status.STOPPED if Status.STOPPED in statuses else Status.COMPLETED
 
 
 def _score(runs: tuple[TrainingRun, ...]) -> float | None:
-    return trial_score(runs) if _overall(runs) is Status.COMPLETED else None
+    return trial_score(runs) if _overall(runs).has_result else None

@@ -1,5 +1,6 @@
-"""MLflow as a mirror of the record."""
+"""MLflow: a mirror of the record, and other people's experiments."""
 
+from archsearch.tracking.experiments import read_experiment, tag_runs
 from archsearch.tracking.mirror import Artifacts, Mirror
 from archsearch.tracking.server import Tracking, check_answers, first_line, serve
 from archsearch.tracking.thread import Closing, MirrorThread
@@ -12,5 +13,7 @@ __all__ = [
     "Tracking",
     "check_answers",
     "first_line",
+    "read_experiment",
     "serve",
+    "tag_runs",
 ]

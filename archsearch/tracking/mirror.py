@@ -32,6 +32,8 @@ TRIAL_TAG = "archsearch.trial"
 # MLflow's page then opens with tables of runs and metrics, not with traces of language models.
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 
+VERDICT_TAGS = ("verdict", "delivered_verdict", "verdict_confidence", "verdict_agreement")
+
 # Limits of one call of MLflow's log_batch, and of a parameter's name and value.
 METRICS_PER_CALL = 1_000
 PARAMS_PER_CALL = 100
@@ -43,7 +45,7 @@ ENVIRONMENT = "environment."
 
 _NOT_IN_NAMES = re.compile(r"[^\w\-. :/]", re.ASCII)
 
-_ENDS = {Status.COMPLETED: "FINISHED", Status.PRUNED: "KILLED"}
+_ENDS = {Status.COMPLETED: "FINISHED", Status.STOPPED: "FINISHED", Status.PRUNED: "KILLED"}
 
 
 @dataclass(slots=True)
@@ -54,7 +56,7 @@ class _Child:
     is_described: bool = False
     epochs: int = 0
     is_closed: bool = False
-    verdicts: tuple[str | None, str | None] = (None, None)
+    verdicts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,7 @@ class Mirror:
                 self._client.delete_run(run.info.run_id)
                 continue
             key = (int(tags[TRIAL_TAG]), int(tags["seed"]))
-            verdicts = (tags.get("verdict"), tags.get("delivered_verdict"))
+            verdicts = {name: tags[name] for name in VERDICT_TAGS if name in tags}
             self._children[key] = _Child(
                 run.info.run_id, is_described=True, is_closed=True, verdicts=verdicts
             )
@@ -193,9 +195,9 @@ class Mirror:
             child.epochs = len(run.epochs)
             if run.status is not Status.RUNNING and trial.status is not Status.RUNNING:
                 self._end_child(child, trial, run)
-        if trial.verdict and trial.delivered and child.verdicts != (trial.verdict, trial.delivered):
-            self._log(child.run_id, tags={"verdict": trial.verdict, "delivered_verdict": trial.delivered})
-            child.verdicts = (trial.verdict, trial.delivered)
+        if child.verdicts != _verdicts(trial):
+            self._log(child.run_id, tags=_verdicts(trial))
+            child.verdicts = _verdicts(trial)
 
     def _create_child(self, trial: TrialResult, run: TrainingRun) -> _Child:
         tags = self._common_tags() | {
@@ -215,13 +217,12 @@ class Mirror:
         tags = {"status": str(run.status)}
         if run.reason:
             tags["reason"] = run.reason
-        if trial.verdict and trial.delivered:
-            tags |= {"verdict": trial.verdict, "delivered_verdict": trial.delivered}
+        tags |= _verdicts(trial)
         environment = {ENVIRONMENT + name: value for name, value in run.environment.items()}
         self._log(child.run_id, metrics=_best(trial, run), params=_text(environment), tags=tags)
         ended = int(run.epochs[-1].ended_at * 1000) if run.epochs else None
         self._client.set_terminated(child.run_id, _ENDS.get(run.status, "FAILED"), ended)
-        child.is_closed, child.verdicts = True, (trial.verdict, trial.delivered)
+        child.is_closed, child.verdicts = True, _verdicts(trial)
 
     def _log_model(self, model: Path) -> None:
         """Keep the best model under one name, in place of an earlier best."""
@@ -234,7 +235,7 @@ class Mirror:
         metrics = []
         run = best_run(best.runs) if best and best.runs else None
         if best and run and run.delivered:
-            tags |= {"verdict": best.verdict or "", "best_trial": str(best.number), "best": best.label}
+            tags |= _verdicts(best) | {"best_trial": str(best.number), "best": best.label}
             # One step and the time now: to MLflow the last value is that of the highest step, then time.
             now = int(time.time() * 1000)
             metrics = [(name, value, now, 0) for name, value, _, _ in _best(best, run)]
@@ -323,6 +324,13 @@ def _best(trial: TrialResult, run: TrainingRun) -> list[tuple[str, float, int, i
         values["score"] = trial.score
     ended = int(run.epochs[-1].ended_at * 1000)
     return [(name, float(value), ended, epoch.epoch) for name, value in values.items()]
+
+
+def _verdicts(trial: TrialResult) -> dict[str, str]:
+    """What is known of the trial's verdict, as tags."""
+    values = (trial.verdict, trial.delivered, trial.confidence, trial.agreement)
+    known = {name: value for name, value in zip(VERDICT_TAGS, values, strict=True) if value is not None}
+    return {name: f"{value:.2f}" if isinstance(value, float) else value for name, value in known.items()}
 
 
 def _params(trial: TrialResult, run: TrainingRun) -> dict[str, str]:

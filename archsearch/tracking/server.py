@@ -15,6 +15,8 @@ from archsearch.errors import TrackingError
 
 PROBE_SECONDS = 10
 
+REMEDY = "mend that or name another --tracking-uri; --tracking later searches without waiting for it"
+
 # MLflow prints and phones home unless told otherwise, and retries a dead server for minutes. Users' own
 # settings win.
 _QUIET = {
@@ -67,10 +69,16 @@ def prepare_mlflow() -> None:
         os.environ.setdefault(name, value)
 
 
-def check_answers(tracking: Tracking) -> None:
+def check_answers(tracking: Tracking, remedy: str = REMEDY) -> None:
     """Check that what the user named answers, in at most `PROBE_SECONDS`.
 
     The store's own database is not asked: it is made when it is first used.
+
+    Parameters
+    ----------
+    tracking : Tracking
+    remedy : str
+        What the user may do about it, in a few words.
 
     Raises
     ------
@@ -81,10 +89,8 @@ def check_answers(tracking: Tracking) -> None:
     else:
         fault = None if tracking.database else _client_fault(tracking)
     if fault:
-        raise TrackingError(
-            f"MLflow at {tracking.uri} {'does not answer' if tracking.is_http else 'is of no use'}: {fault}; "
-            "mend that or name another --tracking-uri; --tracking later searches without waiting for it"
-        )
+        state = "does not answer" if tracking.is_http else "is of no use"
+        raise TrackingError(f"MLflow at {tracking.uri} {state}: {fault.rstrip('.')}; {remedy}")
 
 
 def _http_fault(tracking: Tracking) -> str | None:

@@ -16,6 +16,7 @@ from archsearch.models.hyper_fit import has_own_fit, rehearse_fit
 from archsearch.models.hyper_outputs import labels_for, probabilities_model
 from archsearch.models.hypermodels import AskedHyperParameters, built_model, load_hypermodel
 from archsearch.records import Recipe
+from archsearch.training.weights import class_weight_for
 
 
 def prepared_hypermodel(
@@ -114,7 +115,7 @@ def _taken_words(hypermodel: Any, model: Any, hp: Any, recipe: Recipe, dataset: 
         "epochs": recipe.epochs,
         "batch_size": recipe.batch_size,
         "verbose": 0,
-        "class_weight": dict(dataset.class_weights) if dataset.class_weights else None,
+        "class_weight": class_weight_for(recipe, dataset),
         "validation_data": (x, y),
     }
     return rehearse_fit(hypermodel, hp, model, x, y, _offered(words)).words

@@ -15,12 +15,13 @@ from archsearch.architecture import HyperModelArchitecture
 from archsearch.data.dataset import Dataset
 from archsearch.models import build, compile_model
 from archsearch.models.compile import JIT_COMPILE
-from archsearch.records import EpochRecord, Recipe, Status, Training, TrainingRun
+from archsearch.records import Ending, EpochRecord, Recipe, Status, Training, TrainingRun
 from archsearch.training.batches import Stream
 from archsearch.training.measure import Gauge, Measurement
+from archsearch.training.weights import class_weight_for
 
-OnEpoch = Callable[[EpochRecord], bool]
-"""Takes an epoch's record and answers whether to go on."""
+OnEpoch = Callable[[EpochRecord], Ending | None]
+"""Takes an epoch's record and answers how the training is to end with it; None lets it go on."""
 
 # The schedule "plateau": after so many epochs without a lower validation loss, the rate times this factor.
 PLATEAU_PATIENCE = 5
@@ -48,7 +49,7 @@ def train(
         Of initial weights, batch order, dropout and augmentation.
     dataset : Dataset
     on_epoch : OnEpoch
-        Called at each epoch's end; answering False ends the training as pruned.
+        Called at each epoch's end; an `Ending` as the answer ends the training.
     model_path : Path
         Where the delivered model is saved, as ``.keras``.
     folder : Path
@@ -126,7 +127,7 @@ def _fit(
         "epochs": recipe.epochs,
         # The watch comes first: it measures the validation loss that the others look at.
         "callbacks": [watch, *_schedule(recipe)],
-        "class_weight": dict(dataset.class_weights) if dataset.class_weights else None,
+        "class_weight": class_weight_for(recipe, dataset),
         "verbose": 0,
     }
     if dataset.x.is_streamed:
@@ -197,13 +198,13 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
         if record.is_finite and (self.best is None or record.val_loss < self.best.losses.mean()):
             self.best_epoch, self.best = record.epoch, val
             self._best_weights = self.model.get_weights()
-        go_on = self._on_epoch(record)
-        self._end_if_due(record, go_on)
+        told = self._on_epoch(record)
+        self._end_if_due(record, told)
         self._begin_epoch()
 
     def save_best(self, path: Path) -> bool:
         """Save the model with its best weights; whether there were any to deliver."""
-        if self.status is not Status.COMPLETED or self.best is None:
+        if not self.status.has_result or self.best is None:
             return False
         self.model.set_weights(self._best_weights)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -243,7 +244,7 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
             ended_at=time.time(),
         )
 
-    def _end_if_due(self, record: EpochRecord, go_on: bool) -> None:
+    def _end_if_due(self, record: EpochRecord, told: Ending | None) -> None:
         patience = self._recipe.patience
         since_best = record.epoch - (self.best_epoch or 0)
         if not record.is_finite:
@@ -251,9 +252,8 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
             self.reason = f"a loss is no finite number at epoch {record.epoch} ({_losses(record)})"
         elif patience is not None and since_best >= patience and record.epoch < self._recipe.epochs:
             self.early_stopped = True  # before pruning: what is trained to its end is kept, however bad
-        elif not go_on:
-            self.status = Status.PRUNED
-            self.reason = f"worse than other trials at epoch {record.epoch}"
+        elif told:
+            self.status, self.reason = told.status, told.reason
         else:
             return
         self._has_ended = True

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from real_command import Searched, command, environment, free_port, run, serving
 
+from archsearch.commands.result import judge
 from archsearch.records import Status
 from archsearch.study import Record
 
@@ -51,6 +52,8 @@ def test_the_json_object_has_the_documented_shape(searched: Searched) -> None:
         "trial",
         "architecture",
         "verdict",
+        "confidence",
+        "agreement",
         "val_loss",
         "gap",
         "parameters",
@@ -61,6 +64,19 @@ def test_the_json_object_has_the_documented_shape(searched: Searched) -> None:
     assert all(math.isfinite(row["score"]) and row["reason"] for row in result["ranking"])
     assert (searched.folder / result["report"]).is_file()
     assert Path(result["best"]["model"]).is_file()
+
+
+def test_what_was_judged_is_kept_and_not_judged_again(
+    searched: Searched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Record.open(searched.record, read_only=True) as record:
+        snapshot, stored = record.snapshot(), record.judgements()
+    trainings = [(trial, run) for trial in snapshot.trials for run in trial.runs]
+    assert set(stored) == {(trial.number, run.seed) for trial, run in trainings if run.status.has_result}
+    monkeypatch.setattr("archsearch.diagnosis.runs.diagnose", None)
+    judged = judge(snapshot, stored)
+    assert dict(judged.judgements) == stored
+    assert judged.snapshot == snapshot, "the verdicts in the record are those of its judgements"
 
 
 def test_families_have_equal_shares_and_alternate(searched: Searched) -> None:

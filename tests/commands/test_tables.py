@@ -51,6 +51,21 @@ def test_where_there_is_none_the_architecture_stands_whole_on_a_line_of_its_own(
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("width", "left_out"), [(25, ()), (24, ("score",)), (17, ("score", "verdict"))])
+def test_spare_columns_are_left_out_one_by_one_where_there_is_no_room(
+    width: int,
+    left_out: tuple[str, ...],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm")
+    tables.print_table(COLUMNS, ROWS, long="architecture", spare=("score", "verdict"))
+    heading = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out).splitlines()[0]
+    assert heading.split() == [word for word in ("rank", "verdict", "score") if word not in left_out]
+
+
 def test_colons_in_the_user_s_words_make_no_pictures(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

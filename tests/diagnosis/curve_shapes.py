@@ -16,6 +16,7 @@ KNOWN = Context(
     early_stopped=False,
     planned_epochs=60,
     dropout=False,
+    classes_predicted=2,
 )
 DATA = DataSummary("made", (8, 8, 1), ("no", "yes"), 4000, 2000, 2000, 2000, PRIOR, "0" * 16)
 LINEAR = Reference(
@@ -35,7 +36,8 @@ def noise(epochs=60, seed=0, size=0.005):
 
 def good(epochs=60, seed=0):
     train = settling(epochs, 0.2) + noise(epochs, seed, 0.001)
-    return Curves(train, settling(epochs, 0.22) + noise(epochs, seed + 1), train)
+    val = settling(epochs, 0.22) + noise(epochs, seed + 1)
+    return Curves(train, val, train, learning_rate=np.full(epochs, 1e-3))
 
 
 def overfit(epochs=60, seed=0, rise=0.15):

@@ -9,9 +9,10 @@ OF_ONE_CURVE = {
     "noise": features.noise,
     "slope": features.slope,
     "slope_error": features.slope_error,
-    "spike": lambda losses: features.largest_spike(losses, features.smooth(losses, 5)),
+    "spike": lambda losses: features.largest_spike(losses, features.running_median(losses, 5)),
     "jump": features.typical_jump,
-    "smooth": lambda losses: features.smooth(losses, 5),
+    "level_noise": lambda losses: features.level_noise(losses, 5),
+    "running_median": lambda losses: features.running_median(losses, 5),
 }
 
 
@@ -36,7 +37,7 @@ def test_a_window_is_odd_and_fits_the_run(epochs):
 def test_smoothing_leaves_no_trace_of_a_single_spike():
     losses = np.ones(30)
     losses[15] = 100
-    np.testing.assert_allclose(features.smooth(losses, 3), 1)
+    np.testing.assert_allclose(features.running_median(losses, 3), 1)
 
 
 def test_noise_is_blind_to_a_straight_trend_and_measures_the_scatter():
@@ -52,4 +53,24 @@ def test_slope_of_a_line_is_exact():
 
 def test_a_steep_descent_has_no_spike():
     losses = np.exp(-np.arange(40) / 3.0)
-    assert features.largest_spike(losses, features.smooth(losses, 5)) == 0
+    assert features.largest_spike(losses, features.running_median(losses, 5)) == 0
+
+
+def test_a_running_median_keeps_a_step():
+    losses = np.append(np.ones(20), np.zeros(20))
+    np.testing.assert_array_equal(features.running_median(losses, 5), losses)
+
+
+def test_levels_of_noise_that_wanders_are_less_certain_than_of_white_noise():
+    white = np.random.default_rng(2).normal(size=400)
+    wandering = np.convolve(white, np.full(10, np.sqrt(0.1)), mode="same")
+    assert features.level_noise(wandering, 9) > 2 * features.median_error(9) * features.noise(wandering)
+    assert features.level_noise(white, 9) == pytest.approx(features.median_error(9), rel=0.4)
+
+
+def test_steadiness_tells_a_rise_from_wandering():
+    rise, start = np.append(np.ones(10), np.linspace(1, 2, 30)), np.array(10)
+    noise = np.random.default_rng(3).normal(size=40)
+    assert features.steadiness(rise, start) == pytest.approx(1)
+    assert abs(features.steadiness(noise, start)) < 0.5
+    assert features.steadiness(rise, np.array(39)) == 0

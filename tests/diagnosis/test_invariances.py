@@ -37,6 +37,18 @@ def test_multiplying_all_losses_changes_nothing(curves, factor):
     )
     before, after = diagnose(scaled(curves, 1.0), KNOWN), diagnose(scaled(curves, factor), context)
     assert (after.verdict, after.delivered, after.flags) == (before.verdict, before.delivered, before.flags)
+    assert after.confidence == pytest.approx(before.confidence, abs=0.02)
+
+
+@repeatable
+@given(shapes, st.permutations([0.5, 0.3, 0.15, 0.05]))
+def test_relabelling_the_classes_changes_nothing(curves, frequencies):
+    context = replace(KNOWN, prior_entropy=None)
+    before, after = (
+        diagnose(curves, replace(context, class_frequencies=tuple(order)))
+        for order in ([0.5, 0.3, 0.15, 0.05], frequencies)
+    )
+    assert (after.verdict, after.flags, after.confidence) == (before.verdict, before.flags, before.confidence)
 
 
 @repeatable

@@ -18,26 +18,30 @@ from curve_shapes import (
 )
 
 from archsearch.diagnosis import PRECEDENCE, REMARKS, Context, Curves, diagnose
-from archsearch.diagnosis.reading import read
+from archsearch.diagnosis.reading import read, reading_of
 from archsearch.diagnosis.rules import (
     Diverged,
+    DropoutAboveValidation,
     EarlyStopped,
     EnoughEpochs,
+    LearningRateGone,
     NotConverged,
     NotLearning,
     Overfit,
+    PredictsOneClass,
     SmallValidationSet,
     TrainAboveValidation,
     Underfit,
     Unstable,
     ValidationEasier,
+    judge,
 )
 
 RULES = [rule for rule, _ in PRECEDENCE] + list(REMARKS)
 
 
 def judged(rule, curves, context=KNOWN):
-    return rule.judge(read(curves, context))
+    return judge(rule, read(curves, context))
 
 
 def test_codes_are_unique():
@@ -104,10 +108,12 @@ def test_not_learning_names_the_class_frequencies():
     assert "0.693" in finding.message
 
 
-def test_without_prior_entropy_not_learning_is_not_applicable():
-    finding = judged(NotLearning(), not_learning(), replace(KNOWN, prior_entropy=None))
-    assert finding.outcome == "not_applicable"
-    assert "prior_entropy" in finding.message
+def test_without_prior_entropy_losses_are_held_against_their_own_start():
+    unknown = replace(KNOWN, prior_entropy=None)
+    flat = judged(NotLearning(), not_learning(), unknown)
+    assert flat.outcome == "fault"
+    assert "Without prior_entropy" in flat.message
+    assert judged(NotLearning(), good(), unknown).outcome == "ok"
 
 
 def test_a_late_start_is_not_failing_to_learn():
@@ -183,22 +189,27 @@ def test_a_gap_of_its_own_needs_the_train_loss_in_inference_mode():
 
 
 @pytest.mark.parametrize(
-    ("inference", "dropout", "words"),
+    ("inference", "dropout", "rule", "words"),
     [
-        (0.2, True, "that is dropout"),
-        (0.2, False, "how it is measured"),
-        (0.4, True, "in inference mode too"),
-        (None, True, "explains that"),
-        (None, False, "no dropout to explain it"),
-        (None, None, "not known"),
+        (0.2, True, DropoutAboveValidation(), "that is dropout"),
+        (0.2, False, TrainAboveValidation(), "how it is measured"),
+        (0.4, True, TrainAboveValidation(), "in inference mode too"),
+        (None, True, DropoutAboveValidation(), "explains that"),
+        (None, False, TrainAboveValidation(), "no dropout to explain it"),
+        (None, None, TrainAboveValidation(), "not known"),
     ],
 )
-def test_train_above_validation_is_flagged_with_its_explanation(inference, dropout, words):
+def test_train_above_validation_raises_one_flag_by_its_explanation(inference, dropout, rule, words):
     evaluated = None if inference is None else settling(60, inference)
-    curves = Curves(settling(60, 0.4), settling(60, 0.22), evaluated)
-    finding = judged(TrainAboveValidation(), curves, replace(KNOWN, dropout=dropout))
+    curves, context = (
+        Curves(settling(60, 0.4), settling(60, 0.22), evaluated),
+        replace(KNOWN, dropout=dropout),
+    )
+    finding = judged(rule, curves, context)
     assert finding.outcome == "flag"
     assert words in finding.message
+    raised = {TrainAboveValidation.flag, DropoutAboveValidation.flag} & set(diagnose(curves, context).flags)
+    assert raised == {rule.flag}
 
 
 def test_an_easier_validation_set_is_flagged_where_chance_is_excluded():
@@ -222,3 +233,79 @@ def test_early_stopping_is_flagged_with_the_plan():
     assert finding.outcome == "flag"
     assert finding.message == "Early stopping ended training after 60 of 100 planned epochs."
     assert judged(EarlyStopped(), good(), Context()).outcome == "not_applicable"
+
+
+def test_a_learning_rate_that_decayed_to_zero_is_flagged():
+    rates = 1e-3 * 0.5 * (1 + np.cos(np.linspace(0, np.pi, 60)))
+    finding = judged(LearningRateGone(), replace(good(), learning_rate=rates))
+    assert finding.outcome == "flag"
+    assert "settled only for that" in finding.message
+    assert judged(LearningRateGone(), replace(good(), learning_rate=None)).outcome == "not_applicable"
+
+
+def test_one_class_for_every_sample_is_flagged():
+    assert judged(PredictsOneClass(), good(), replace(KNOWN, classes_predicted=1)).outcome == "flag"
+    assert (
+        judged(PredictsOneClass(), good(), replace(KNOWN, classes_predicted=None)).outcome == "not_applicable"
+    )
+
+
+def test_an_accuracy_that_is_the_share_of_one_class_is_flagged():
+    known = replace(KNOWN, classes_predicted=None, class_frequencies=(0.7, 0.3))
+    stuck, moving = (replace(good(), val_accuracy=np.full(60, share)) for share in (0.3, 0.5))
+    assert judged(PredictsOneClass(), stuck, known).outcome == "flag"
+    assert judged(PredictsOneClass(), moving, known).outcome == "ok"
+
+
+def test_class_frequencies_stand_in_for_the_prior_entropy():
+    known = replace(KNOWN, prior_entropy=None, class_frequencies=(0.5, 0.5))
+    assert diagnose(not_learning(), known).verdict == "not_learning"
+    assert "prior_entropy" not in diagnose(good(), known).missing
+
+
+def test_a_loss_that_creeps_steadily_has_not_converged():
+    creeping = 0.69 - 0.0004 * np.arange(60)
+    assert judged(NotConverged(), Curves(creeping, creeping, creeping)).outcome == "fault"
+    assert diagnose(Curves(creeping, creeping, creeping), KNOWN).verdict == "not_converged"
+
+
+def test_five_percent_of_a_loss_that_fell_to_nearly_nothing_are_not_still_falling():
+    losses = settling(60, 0.001, start=2.3, pace=5)
+    assert judged(NotConverged(), Curves(losses, losses, losses)).outcome == "ok"
+
+
+def test_a_steady_rise_is_overfitting_though_train_loss_has_nothing_left_to_fall_to():
+    train = settling(100, 0.0, start=2.3, pace=60)
+    val = settling(100, 0.5, start=2.3, pace=40) + np.linspace(0, 0.1, 100)
+    assert judged(Overfit(), Curves(train, val, train)).outcome == "fault"
+
+
+def test_a_turn_that_has_only_begun_is_no_overfitting_yet():
+    time = np.arange(100)
+    train = settling(100, 0.3, pace=30) - 0.03 * np.clip(time - 94, 0, None)
+    val = settling(100, 0.3, pace=30) + 0.03 * np.clip(time - 94, 0, None)
+    assert judged(Overfit(), Curves(train, val, train)).outcome == "ok"
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
+@pytest.mark.parametrize("context", [KNOWN, Context()], ids=["known", "unknown"])
+def test_many_curves_at_once_are_judged_as_each_alone(rule, context):
+    singles = [read(SHAPES[name](60, seed), context) for name in SHAPES for seed in (0, 5)]
+    evaluated = np.stack([single.train for single in singles])
+    together = reading_of(
+        singles[0].numbers,
+        np.stack([single.raw_train for single in singles]),
+        np.stack([single.val for single in singles]),
+        evaluated,
+        context,
+        trend_width=3,
+    )
+    measured = rule.measure(together)
+    for row, single in enumerate(singles):
+        alone = rule.measure(
+            reading_of(single.numbers, single.raw_train, single.val, single.train, context, trend_width=3)
+        )
+        assert np.broadcast_to(measured.outcome, len(singles))[row] == alone.outcome
+        for name, value in alone.evidence.items():
+            all_values = np.broadcast_to(measured.evidence[name], len(singles))
+            assert all_values[row] == pytest.approx(float(value), rel=1e-9, abs=1e-12)

@@ -11,11 +11,12 @@ from archsearch.architecture import Architecture, DenseBlock, HyperModelArchitec
 from archsearch.data.sources import load
 from archsearch.errors import ArchsearchError, DataError, Refused
 from archsearch.execution import EpochEnded, WorkerPool, require_backend
-from archsearch.records import Recipe, Status, Training
+from archsearch.records import Ending, Recipe, Status, Training
 from archsearch.space.data_words import Data
 
 DIGITS = Data(source="digits")
 FINGERPRINT = load(DIGITS).fingerprint
+PRUNED = Ending(Status.PRUNED, "worse than others")
 
 
 def training(trial, epochs=2, seeds=(0,)):
@@ -32,7 +33,7 @@ def events(pool, until, seconds=90):
     return seen
 
 
-def answered(pool, runs, go_on=lambda _: True):
+def answered(pool, runs, ending=lambda _: None):
     """Answer every epoch until `runs` trainings have ended; epochs and ended trainings."""
     epochs, ended = [], []
     deadline = time.monotonic() + 90
@@ -41,7 +42,7 @@ def answered(pool, runs, go_on=lambda _: True):
         for event in pool.poll(0.5):
             if isinstance(event, EpochEnded):
                 epochs.append(event)
-                pool.answer(event.trial, go_on=go_on(event))
+                pool.answer(event.trial, ending(event))
             else:
                 ended.append(event)
     return epochs, ended
@@ -65,7 +66,7 @@ def test_as_many_trainings_run_at_once_as_there_are_workers_and_wait_for_answers
     assert all(isinstance(event, EpochEnded) and event.epoch.epoch == 1 for event in first)
     assert pool.poll(1) == []
     for event in first:
-        pool.answer(event.trial, go_on=True)
+        pool.answer(event.trial, None)
     epochs, ended = answered(pool, 2)
     assert sorted((event.trial, event.epoch.epoch) for event in epochs) == [(0, 2), (1, 2)]
     assert [event.run.status for event in ended] == [Status.COMPLETED] * 2
@@ -74,11 +75,11 @@ def test_as_many_trainings_run_at_once_as_there_are_workers_and_wait_for_answers
 
 
 @pytest.mark.slow
-def test_a_training_told_not_to_go_on_ends_pruned(pool):
+def test_a_training_told_that_it_is_pruned_ends_so(pool):
     pool.submit(training(2, epochs=20))
-    epochs, (ended,) = answered(pool, 1, go_on=lambda event: event.epoch.epoch < 2)
+    epochs, (ended,) = answered(pool, 1, ending=lambda event: PRUNED if event.epoch.epoch == 2 else None)
     assert len(epochs) == 2
-    assert ended.run.status is Status.PRUNED
+    assert (ended.run.status, ended.run.reason) == (PRUNED.status, PRUNED.reason)
     assert ended.run.epochs == tuple(event.epoch for event in epochs)
 
 
@@ -96,7 +97,7 @@ def test_a_training_with_two_seeds_runs_once_for_each(pool):
 @pytest.mark.slow
 def test_a_pruned_first_seed_leaves_the_others_untrained_and_the_worker_free(pool):
     pool.submit(training(20, epochs=20, seeds=(4, 5, 6)))
-    epochs, (ended,) = answered(pool, 1, go_on=lambda _: False)
+    epochs, (ended,) = answered(pool, 1, ending=lambda _: PRUNED)
     assert [(event.seed, event.epoch.epoch) for event in epochs] == [(4, 1)]
     assert (ended.run.seed, ended.run.status) == (4, Status.PRUNED)
     pool.submit(training(21, epochs=1))
@@ -108,7 +109,7 @@ def test_a_pruned_first_seed_leaves_the_others_untrained_and_the_worker_free(poo
 def test_a_failed_second_seed_leaves_the_third_untrained(pool):
     pool.submit(training(23, epochs=1, seeds=(4, 5, 6)))
     events(pool, lambda seen: seen)
-    pool.answer(23, go_on=True)
+    pool.answer(23, None)
     seen = events(pool, lambda seen: len(seen) == 2)
     assert [type(event).__name__ for event in seen] == ["RunEnded", "EpochEnded"]
     assert (seen[0].run.status, seen[1].seed) == (Status.COMPLETED, 5)
@@ -129,7 +130,7 @@ def test_a_killed_worker_fails_its_training_by_name_of_the_signal_and_is_replace
     events(pool, lambda seen: {event.trial for event in seen} == {5, 6})
     victim = next(worker for worker in pool._workers if worker.training.trial == 5)
     os.kill(victim.child.process.pid, signal.SIGKILL)
-    pool.answer(6, go_on=True)
+    pool.answer(6, None)
     _, ended = answered(pool, 2)
     by_trial = {event.trial: event.run for event in ended}
     assert by_trial[5].status is Status.FAILED
@@ -145,7 +146,7 @@ def test_a_killed_worker_fails_its_training_by_name_of_the_signal_and_is_replace
 def test_a_worker_ends_by_itself_in_the_middle_of_a_training_when_its_driver_is_gone(pool):
     pool.submit(training(9, epochs=1000))
     events(pool, lambda seen: seen)
-    pool.answer(9, go_on=True)
+    pool.answer(9, None)
     worker = next(worker for worker in pool._workers if worker.training)
     worker.child.pipe.close()
     assert worker.child.process.wait(timeout=30) == 0
@@ -157,7 +158,7 @@ def test_closing_leaves_no_process_even_in_the_middle_of_a_training(pool):
     """Comes last: the pool of this file's tests is closed here."""
     pool.submit(training(10, epochs=1000))
     events(pool, lambda seen: seen)
-    pool.answer(10, go_on=True)
+    pool.answer(10, None)
     pool.close()
     for worker in pool._workers:
         assert worker.child.process.returncode == -signal.SIGKILL

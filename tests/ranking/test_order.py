@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archsearch.diagnosis import Curves, Diagnosis, Verdict, diagnose_trials
-from archsearch.ranking import TIERS, leader, rank, tier
+from archsearch.ranking import TIERS, leader, rank, score_noise, tier
 from archsearch.records import Status
 
 TRIALS = [
@@ -117,6 +117,45 @@ def test_without_a_known_spread_nothing_is_called_noise():
     runs = (replace(run_of(good()), val_loss_spread=None),)
     ranking = ranked([trial_of(0, runs=runs, score=0.22), trial_of(1, runs=runs, score=0.22)])
     assert "told apart" not in ranking[1].reason
+
+
+def test_the_noise_between_seeds_counts_beside_that_of_the_samples():
+    def seeds_at(*scores):
+        return tuple(
+            run_of(good(), [(value, value)] * 60, seed=seed, val_loss_spread=0.4)
+            for seed, value in enumerate(scores)
+        )
+
+    one = trial_of(0, runs=seeds_at(0.10, 0.20, 0.30), score=0.20)
+    other = trial_of(1, runs=seeds_at(0.22, 0.28), score=0.25)
+    first, second = ranked([one, other])
+    noise = score_noise(first, second)
+    # Variances of the two means over seeds, and of the mean over 2000 samples.
+    assert noise.error**2 == pytest.approx(0.01 / 3 + 0.0018 / 2 + 0.16 / 2000)
+    assert "cannot be told apart from rank 1 between 2 seeds and on 2000 validation samples" in second.reason
+    unsampled = [
+        replace(trial, runs=tuple(replace(run, val_loss_spread=None) for run in trial.runs))
+        for trial in (one, other)
+    ]
+    assert score_noise(*ranked(unsampled)).source == "between 2 seeds"
+
+
+def test_a_single_seed_on_either_side_says_nothing_of_seeds():
+    runs = tuple(run_of(good(seed=seed), seed=seed) for seed in range(2))
+    ranking = ranked([trial_of(0, runs=runs, score=0.22), trial_of(1, good(), score=0.221)])
+    assert score_noise(*ranking).source == "on 2000 validation samples"
+    assert score_noise(*ranking).error == pytest.approx(0.4 / math.sqrt(2000))
+
+
+def test_reasons_name_the_seeds_that_have_the_verdict():
+    runs = tuple(run_of(shape(), seed=seed) for seed, shape in enumerate((good, overfit, good)))
+    (each,) = ranked([trial_of(0, runs=runs)])
+    assert each.reason.startswith("Good in 2 of 3 seeds: validation loss")
+
+
+def test_a_stopped_trial_is_ranked_as_a_completed_one():
+    stopped = trial_of(1, good(), status=Status.STOPPED, score=0.2)
+    assert [each.trial.number for each in ranked([trial_of(0, good(), score=0.3), stopped])] == [1, 0]
 
 
 def test_reasons_give_the_evidence():

@@ -1,11 +1,14 @@
 import math
 from collections import Counter
 from dataclasses import replace
+from statistics import stdev
 
 import pytest
 from searches import REFERENCES, judged, search
 
+from archsearch.ranking import rank
 from archsearch.records import Status
+from archsearch.report.html import render
 from archsearch.report.summary import summarise
 
 
@@ -53,6 +56,40 @@ def test_scores_that_the_data_cannot_tell_from_the_first_are_marked(snapshot):
         assert len(good) > 2
         assert all(row.level == (spread > 0) for row in good[1:])
         assert not any(row.level for row in rows if row.verdict == "not_learning")
+
+
+def test_confidence_and_agreement_stand_beside_the_verdict(snapshot):
+    good, overfit = (next(t for t in snapshot.trials if t.number == n) for n in (0, 2))
+    runs = tuple(replace(trial.runs[0], seed=seed) for seed, trial in enumerate((good, overfit, good)))
+    of = replace(snapshot, trials=(replace(good, runs=runs), snapshot.trials[1]))
+    _, diagnoses, _ = judged(of)
+    surer = {number: replace(diagnosis, confidence=0.874) for number, diagnosis in diagnoses.items()}
+    summary = summarise(of, surer, rank(of.trials, surer))
+    seeds, alone = (next(card for card in summary.cards if card.number == n) for n in (0, 1))
+    assert (seeds.verdict, seeds.confidence, seeds.agreement) == ("good", 0.874, "2 of 3")
+    losses = [run.delivered.val_loss for run in runs]
+    assert seeds.spread == pytest.approx(stdev(losses))
+    assert (alone.confidence, alone.agreement, alone.spread) == (0.874, "", None)
+    row = next(row for row in summary.ranking if row.trial == 0)
+    assert (row.confidence, row.agreement) == (0.874, "2 of 3")
+    assert "seeds disagree" in [flag.title for flag in summary.flags]
+    page = render(summary)
+    assert page.count("2 of 3 seeds agree") == 2, "in the ranking and on the card"
+    assert page.count("87\u00a0%") == 4
+    assert f"± {stdev(losses):.4f}" in page
+
+
+def test_a_stopped_trial_is_ranked_and_counted_as_one(snapshot):
+    first = snapshot.trials[0]
+    reason = "overfit beyond repair"
+    run = replace(first.runs[0], status=Status.STOPPED, reason=reason)
+    of = replace(snapshot, trials=(replace(first, status=Status.STOPPED, runs=(run,)), *snapshot.trials[1:]))
+    summary, before = summarise(*judged(of)), summarise(*judged(snapshot))
+    assert (summary.stopped, summary.completed) == (1, before.completed - 1)
+    assert len(summary.ranking) == len(before.ranking)
+    assert next(card for card in summary.cards if card.number == 0).ending == reason
+    assert "1 stopped" in summary.sentences[0]
+    assert "1 stopped" in render(summary)
 
 
 def test_references_stand_apart_the_lower_loss_first(summary):

@@ -10,6 +10,7 @@ from archsearch.architecture import Architecture, DenseBlock
 from archsearch.execution import EpochEnded, Event, RunEnded
 from archsearch.records import (
     DataSummary,
+    Ending,
     EpochRecord,
     Recipe,
     Reference,
@@ -112,7 +113,8 @@ class Scripted:
         self.submitted: list[Training] = []
         self._curves, self._ending, self._slow = curves, ending, slow
         self._played: dict[int, list[EpochRecord]] = {}
-        self._go_on: dict[int, bool | None] = {}
+        self._told: dict[int, Ending | None] = {}
+        self._waiting: set[int] = set()
         self._trainings: dict[int, Training] = {}
         self._seeds_left: dict[int, list[int]] = {}
 
@@ -122,17 +124,17 @@ class Scripted:
         self._trainings[training.trial] = training
         self._seeds_left[training.trial] = list(training.seeds)
         self._played[training.trial] = []
-        self._go_on[training.trial] = True
+        self._told[training.trial] = None
 
     def poll(self, timeout: float) -> Sequence[Event]:
         assert timeout > 0
-        assert None not in self._go_on.values(), "an epoch was not answered"
+        assert not self._waiting, "an epoch was not answered"
         brisk = [t for t in self._trainings.values() if not self._slow(t)]
         return [self._next(training) for training in brisk or list(self._trainings.values())]
 
-    def answer(self, trial: int, *, go_on: bool) -> None:
-        assert self._go_on[trial] is None
-        self._go_on[trial] = go_on
+    def answer(self, trial: int, ending: Ending | None) -> None:
+        self._waiting.remove(trial)
+        self._told[trial] = ending
 
     def close(self) -> None:
         self._trainings.clear()
@@ -140,11 +142,12 @@ class Scripted:
     def _next(self, training: Training) -> Event:
         played, losses = self._played[training.trial], self._curves(training)
         seed = self._seeds_left[training.trial][0]
-        if self._go_on[training.trial] and len(played) < len(losses):
+        told = self._told[training.trial]
+        if told is None and len(played) < len(losses):
             played.append(epoch(len(played) + 1, losses[len(played)]))
-            self._go_on[training.trial] = None
+            self._waiting.add(training.trial)
             return EpochEnded(training.trial, seed, played[-1])
-        status = self._ending(training) if self._go_on[training.trial] else Status.PRUNED
+        status = told.status if told else self._ending(training)
         self._end(training, status)
         best = min(played, key=lambda e: e.val_loss).epoch if played else None
         probabilities = np.full((4, 10), 0.1, np.float32) if played else None
@@ -152,6 +155,7 @@ class Scripted:
             seed,
             status,
             tuple(played),
+            reason=told.reason if told else "",
             delivered_epoch=best,
             val_loss_spread=0.1,
             probabilities=probabilities,
@@ -160,12 +164,13 @@ class Scripted:
         return RunEnded(training.trial, run)
 
     def _end(self, training: Training, status: Status) -> None:
-        """Go on with the next seed; what is not completed is not trained with another."""
+        """Go on with the next seed; what has no result is not trained with another."""
         self._seeds_left[training.trial].pop(0)
-        if status is Status.COMPLETED and self._seeds_left[training.trial]:
+        self._told[training.trial] = None
+        if status.has_result and self._seeds_left[training.trial]:
             self._played[training.trial] = []
         else:
-            del self._trainings[training.trial], self._go_on[training.trial]
+            del self._trainings[training.trial]
 
 
 def recorded(folder, of: SearchSpace, *, id_: str = "made-up-1", created_at: float = 1_000.0) -> Record:

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_up import REFERENCES, epoch, header, recorded, space, trial
+from made_up import DATA, REFERENCES, epoch, header, recorded, space, trial
 
+from archsearch.diagnosis import judge_trials
 from archsearch.errors import StorageFull, StoreError
 from archsearch.records import Status, TrainingRun
 from archsearch.study import Mirrored, Record
@@ -22,7 +23,8 @@ def record(tmp_path):
 
 def ended(number, epochs=(), **fields):
     run = TrainingRun(0, Status.COMPLETED, tuple(epochs), **fields)
-    return trial(number, Status.COMPLETED, score=0.25, verdict="good", runs=(run,))
+    judged = {"verdict": "good", "delivered": "good", "confidence": 0.875, "agreement": 2 / 3}
+    return trial(number, Status.COMPLETED, score=0.25, runs=(run,), **judged)
 
 
 def proposal(number, of_trial, **fields):
@@ -58,7 +60,7 @@ def test_an_ended_trial_is_read_as_it_was_written(record):
         seconds=1.5,
         environment={"device": "cpu", "jit_compile": False},
     )
-    record.add_trial(replace(whole, status=Status.RUNNING, runs=(), score=None, verdict=None), None)
+    record.add_trial(trial(0), None)
     for one in epochs:
         record.add_epoch(0, 0, one)
     record.end_trial(whole, None)
@@ -125,7 +127,9 @@ def test_every_change_to_a_trial_and_only_that_shows_after_the_last_revision(rec
         [
             lambda: record.add_epoch(1, 0, epoch(1, 0.5)),
             lambda: record.end_trial(ended(1), None),
-            lambda: record.set_verdicts({1: ("overfit", "overfit")}),
+            lambda: record.put_judgements(
+                [trial(1, Status.COMPLETED, verdict="overfit", delivered="overfit")], {}
+            ),
         ]
     ):
         change()
@@ -133,6 +137,79 @@ def test_every_change_to_a_trial_and_only_that_shows_after_the_last_revision(rec
         assert [t.number for t in changed] == [1], number
         assert newer == record.revision() > revision
         revision = newer
+
+
+def test_judgements_are_kept_with_their_trial_and_replaced_by_later_ones(record):
+    trials = [ended(0, [epoch(n, 1 / n) for n in range(1, 9)])]
+    first, later = (judge_trials(trials, DATA, linear) for linear in (None, REFERENCES[1]))
+    record.add_trial(trial(0), None)
+    record.end_trial(trials[0], None, first)
+    assert record.judgements() == first
+    before = record.revision()
+    record.put_judgements([], later)
+    assert record.judgements() == later != first
+    assert record.revision() == before, "no trial's verdict has changed"
+    record.put_judgements([replace(trials[0], verdict="overfit", confidence=None)], {})
+    (read,), _ = record.trials()
+    assert (read.verdict, read.delivered, read.confidence, read.agreement) == ("overfit", "good", None, 2 / 3)
+    assert record.judgements() == later
+
+
+def test_the_words_of_another_version_count_as_not_judged(record):
+    record.add_trial(trial(0), None)
+    record._db.execute('INSERT INTO judgements VALUES (0, 0, \'{"verdict": "splendid"}\')')
+    assert record.judgements() == {}
+
+
+def first_version(folder):
+    """A record as archsearch wrote it before it stored judgements, with one ended trial."""
+    with recorded(folder, space()) as record:
+        record.add_trial(trial(0), None)
+        record.add_epoch(0, 0, epoch(1, 0.5))
+        record.end_trial(ended(0), None)
+    connection = sqlite3.connect(folder / "record.sqlite")
+    connection.executescript(
+        "DROP TABLE judgements; ALTER TABLE trials DROP COLUMN confidence; "
+        "ALTER TABLE trials DROP COLUMN agreement; PRAGMA user_version = 1"
+    )
+    connection.close()
+    return folder / "record.sqlite"
+
+
+def test_an_older_record_can_be_read_and_stays_as_it_is(tmp_path):
+    path = first_version(tmp_path)
+    before = path.read_bytes()
+    with Record.open(path, read_only=True) as record:
+        assert record.judgements() == {}
+        (read,) = record.snapshot().trials
+        assert (read.verdict, read.confidence, read.agreement) == ("good", None, None)
+    assert path.read_bytes() == before
+
+
+def test_an_older_record_is_gone_on_with(tmp_path):
+    path = first_version(tmp_path)
+    with Record.open(path, read_only=True) as reader:
+        with Record.open(path) as record:
+            kept = record.trials()[0]
+            judgements = judge_trials(kept, DATA)
+            record.put_judgements([replace(kept[0], confidence=0.5)], judgements)
+            record.add_trial(trial(1), None)
+        assert len(reader.snapshot().trials) == 2, "who had it open before goes on reading"
+    with Record.open(path) as record:
+        assert record.judgements() == judgements
+        assert [t.confidence for t in record.trials()[0]] == [0.5, None]
+        assert record.trials()[0][0].runs == kept[0].runs
+
+
+def test_a_record_that_could_not_be_brought_up_to_date_is_what_it_was(tmp_path, monkeypatch):
+    path = first_version(tmp_path)
+    broken = {1: ("ALTER TABLE trials ADD COLUMN confidence REAL", "nonsense")}
+    monkeypatch.setattr("archsearch.study.schema.MIGRATIONS", broken)
+    with pytest.raises(StoreError, match="nonsense"):
+        Record.open(path)
+    monkeypatch.undo()
+    with Record.open(path) as record:
+        assert len(record.trials()[0]) == 1
 
 
 def test_totals_mirrors_and_sessions_are_kept(record):
@@ -178,7 +255,7 @@ def test_what_was_written_is_there_after_the_writer_is_gone(tmp_path):
 
 
 def test_a_record_whose_creation_was_cut_short_is_not_there(tmp_path, monkeypatch):
-    monkeypatch.setattr("archsearch.study.record._SCHEMA", "CREATE TABLE search (nonsense")
+    monkeypatch.setattr("archsearch.study.record.SCHEMA", "CREATE TABLE search (nonsense")
     with pytest.raises(StoreError, match="unfinished-"):
         recorded(tmp_path, space())
     assert not (tmp_path / "record.sqlite").exists()

@@ -105,6 +105,27 @@ def test_the_search_s_best_values_are_those_of_the_present_best(tracking, search
     assert (parent.data.metrics["best_val_loss"], parent.data.metrics["score"]) == (0.1, 0.1)
 
 
+def test_how_sure_a_verdict_is_and_what_it_becomes_later_are_tags(tracking, search) -> None:
+    mirror = opened(tracking, search)
+    first = replace(training(0, [0.5, 0.4]), confidence=0.874)
+    mirror.push([first, training(1, [0.5], Status.STOPPED)])
+    names = ("verdict", "delivered_verdict", "verdict_confidence", "verdict_agreement")
+
+    def tags(number: str) -> list[str | None]:
+        ((run,),) = [runs for trial_, runs in children(mirror).items() if trial_ == number]
+        return [run.data.tags.get(name) for name in names]
+
+    assert tags("0") == ["good", "good", "0.87", None]
+    assert tags("1") == ["good", "good", None, None]
+    assert children(mirror)["1"][0].info.status == "FINISHED"
+    later = replace(first, verdict="overfit", confidence=0.6, agreement=2 / 3)
+    mirror.push([later])
+    assert tags("0") == ["overfit", "good", "0.60", "0.67"]
+    mirror.close("finished", later, Artifacts())
+    parent = mirror._client.get_run(mirror.run_id).data.tags
+    assert [parent[name] for name in names] == ["overfit", "good", "0.60", "0.67"]
+
+
 def test_a_call_that_fails_is_made_good_by_the_next_push(tracking, search, monkeypatch) -> None:
     mirror = opened(tracking, search)
     log_batch, fails = mirror._client.log_batch, [True]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from archsearch.architecture import Architecture, ConvBlock, DenseBlock
-from archsearch.records import Recipe, Status, Training
+from archsearch.records import Ending, Recipe, Status, Training
 from archsearch.training import train
 
 pytestmark = pytest.mark.slow
@@ -19,7 +19,12 @@ RECIPE = Recipe(epochs=3, batch_size=64, optimizer="adam", learning_rate=3e-3, p
 
 
 def go_on(_):
-    return True
+    return None
+
+
+def told_at(epoch, status=Status.PRUNED):
+    """Ends the training with that epoch."""
+    return lambda record: Ending(status, f"told at epoch {epoch}") if record.epoch >= epoch else None
 
 
 def trained(digits, path, on_epoch=go_on, seed=0, architecture=SMALL, **recipe):
@@ -77,13 +82,22 @@ def test_patience_that_ends_with_the_last_epoch_stops_nothing_early(digits, tmp_
     assert not run.early_stopped
 
 
-def test_an_answer_not_to_go_on_prunes_and_saves_nothing(digits, tmp_path):
-    run = trained(digits, tmp_path, lambda epoch: epoch.epoch < 2)
-    assert run.status is Status.PRUNED
-    assert "epoch 2" in run.reason
-    assert len(run.epochs) == 2
+def test_a_training_told_that_it_is_pruned_ends_and_saves_nothing(digits, tmp_path):
+    run = trained(digits, tmp_path, told_at(2))
+    assert (run.status, run.reason, len(run.epochs)) == (Status.PRUNED, "told at epoch 2", 2)
     assert run.model is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_training_told_that_it_is_stopped_delivers_its_best_weights(digits, tmp_path):
+    run = trained(digits, tmp_path, told_at(4, Status.STOPPED), epochs=40, learning_rate=0.3)
+    losses = [epoch.val_loss for epoch in run.epochs]
+    assert (run.status, run.reason, len(losses)) == (Status.STOPPED, "told at epoch 4", 4)
+    assert not run.early_stopped
+    assert run.delivered.val_loss == min(losses)
+    model = keras.saving.load_model(tmp_path / run.model)
+    predicted = model.predict(digits.x.take(digits.split.val), verbose=0)
+    assert predicted == pytest.approx(run.probabilities, abs=1e-5)
 
 
 def test_a_loss_that_is_no_number_ends_the_training_as_diverged(digits, tmp_path):
@@ -124,7 +138,6 @@ def test_an_exception_while_training_is_an_outcome_that_keeps_the_epochs_before(
     def fails_at_two(epoch):
         if epoch.epoch == 2:
             raise OSError("the driver is gone")
-        return True
 
     run = trained(digits, tmp_path, fails_at_two)
     assert run.status is Status.FAILED
@@ -166,6 +179,6 @@ def test_a_full_disk_raises_instead_of_being_held_against_the_architecture(digit
 
 def test_early_stopping_at_the_epoch_of_pruning_keeps_the_training(digits, tmp_path):
     words = {"epochs": 40, "optimizer": "sgd", "learning_rate": 1e-30, "patience": 2}
-    run = trained(digits, tmp_path, lambda epoch: epoch.epoch < 3, **words)
+    run = trained(digits, tmp_path, told_at(3), **words)
     assert (run.status, run.early_stopped, len(run.epochs)) == (Status.COMPLETED, True, 3)
     assert run.model is not None

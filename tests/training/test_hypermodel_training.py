@@ -16,7 +16,7 @@ import hypermodels_of_a_user as user
 
 from archsearch.architecture import HyperModelArchitecture
 from archsearch.data.sources import load
-from archsearch.records import EpochRecord, Recipe, Status, Training, TrainingRun
+from archsearch.records import Ending, EpochRecord, Recipe, Status, Training, TrainingRun
 from archsearch.space.data_words import Data
 from archsearch.training import train
 
@@ -25,6 +25,7 @@ pytestmark = pytest.mark.slow
 FOLDER = Path(user.__file__).parent
 DIGITS = load(Data(source="digits"))
 RECIPE = Recipe(3, 64, "adam", 0.003, None)
+PRUNED = Ending(Status.PRUNED, "worse than others")
 
 
 def trained(
@@ -32,7 +33,7 @@ def trained(
     path: Path,
     values: dict | None = None,
     recipe: Recipe = RECIPE,
-    on_epoch: Callable[[EpochRecord], bool] = lambda _: True,
+    on_epoch: Callable[[EpochRecord], Ending | None] = lambda _: None,
     dataset: Any = DIGITS,
     arguments: dict | None = None,
 ) -> TrainingRun:
@@ -96,7 +97,9 @@ def test_epochs_of_two_phases_count_on(tmp_path: Path) -> None:
 
 
 def test_a_pruned_first_phase_ends_the_training(tmp_path: Path) -> None:
-    run = trained("TwoPhases", tmp_path, {"warm_up": 2}, on_epoch=lambda epoch: epoch.epoch < 2)
+    run = trained(
+        "TwoPhases", tmp_path, {"warm_up": 2}, on_epoch=lambda epoch: PRUNED if epoch.epoch == 2 else None
+    )
     assert (run.status, len(run.epochs)) == (Status.PRUNED, 2)
 
 
@@ -108,7 +111,7 @@ def test_a_training_loop_of_ones_own_is_measured(tmp_path: Path) -> None:
 
 
 def test_a_training_loop_of_ones_own_can_be_pruned(tmp_path: Path) -> None:
-    run = trained("OwnLoop", tmp_path, {"batch": 64}, on_epoch=lambda _: False)
+    run = trained("OwnLoop", tmp_path, {"batch": 64}, on_epoch=lambda _: PRUNED)
     assert (run.status, len(run.epochs)) == (Status.PRUNED, 1)
 
 

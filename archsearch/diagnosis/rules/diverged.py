@@ -1,10 +1,14 @@
 """AS101: the training blew up."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from archsearch.diagnosis.reading import Reading
-from archsearch.diagnosis.values import Finding
+from archsearch.diagnosis.rules.rule import Measured, Threshold, found
+from archsearch.diagnosis.values import Outcome
 from archsearch.diagnosis.wording import loss, percent
 
 
@@ -27,26 +31,31 @@ class Diverged:
 
     code: ClassVar[str] = "AS101"
     title: ClassVar[str] = "Training diverged"
-    lost: float = 0.5
-    rise: float = 0.5
+    flag: ClassVar[str] = ""
+    needs: ClassVar[tuple[str, ...]] = ()
+    lost: Threshold = 0.5
+    rise: Threshold = 0.5
 
-    def judge(self, reading: Reading) -> Finding:
+    def measure(self, reading: Reading) -> Measured:
         """Fault if the train loss ended far above its lowest trend."""
-        lowest = float(reading.train_trend.min())
+        lowest = reading.train_trend.min(axis=-1)
         train_rise = reading.train_level - lowest
-        descent = float(reading.train_trend[0]) - lowest
-        lost = train_rise / descent if descent > 0 else float(train_rise > 0)
-        evidence = {
-            "train_rise": train_rise / reading.scale,
-            "val_rise": reading.rise / reading.scale,
-            "descent_lost": lost,
-        }
-        risen = min(train_rise, reading.rise) >= self.rise * reading.scale
-        if risen and lost >= self.lost:
-            message = (
-                f"Train loss climbed from {loss(lowest)} back to {loss(reading.train_level)} and stayed, "
-                f"losing {percent(lost)} of its descent; validation loss rose with it."
-            )
-            return Finding(self.code, self.title, "fault", evidence, message)
-        message = "Train loss did not climb back towards its start."
-        return Finding(self.code, self.title, "ok", evidence, message)
+        descent = reading.train_trend[..., 0] - lowest
+        lost = np.where(
+            descent > 0, train_rise / np.where(descent > 0, descent, 1), (train_rise > 0).astype(float)
+        )
+        train_share, val_share = train_rise / reading.scale, reading.rise / reading.scale
+        risen = np.minimum(train_share, val_share) >= self.rise
+        return found(
+            risen & (lost >= self.lost), train_rise=train_share, val_rise=val_share, descent_lost=lost
+        )
+
+    def sentence(self, reading: Reading, evidence: Mapping[str, float], outcome: Outcome) -> str:
+        """From where to where the loss climbed."""
+        if outcome != "fault":
+            return "Train loss did not climb back towards its start."
+        lowest, level = float(reading.train_trend.min()), float(reading.train_level)
+        return (
+            f"Train loss climbed from {loss(lowest)} back to {loss(level)} and stayed, "
+            f"losing {percent(evidence['descent_lost'])} of its descent; validation loss rose with it."
+        )

@@ -1,18 +1,25 @@
 """AS301: the network learned nothing."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import numpy as np
+
 from archsearch.diagnosis.reading import Reading
 from archsearch.diagnosis.rules.not_converged import NotConverged
-from archsearch.diagnosis.rules.rule import not_applicable
-from archsearch.diagnosis.values import Finding
+from archsearch.diagnosis.rules.rule import Measured, Threshold, found
+from archsearch.diagnosis.values import Outcome
 from archsearch.diagnosis.wording import loss, percent
 
 
 @dataclass(frozen=True, slots=True)
 class NotLearning:
     """The losses ended where predicting the class frequencies would have put them.
+
+    Where that loss is not known, the losses are held against their own start: a network that learned nothing
+    never left it. A network that learned all it would within its first epoch looks the same, so that such
+    a verdict is less certain.
 
     Attributes
     ----------
@@ -25,28 +32,47 @@ class NotLearning:
 
     code: ClassVar[str] = "AS301"
     title: ClassVar[str] = "No better than the class frequencies"
-    skill: float = 0.05
+    flag: ClassVar[str] = ""
+    needs: ClassVar[tuple[str, ...]] = ("prior_entropy",)
+    skill: Threshold = 0.05
     convergence: NotConverged = field(default_factory=NotConverged)
 
-    def judge(self, reading: Reading) -> Finding:
-        """Fault if neither loss beats the prior entropy and nothing falls."""
+    def measure(self, reading: Reading) -> Measured:
+        """Fault if neither loss beats the prior entropy, or else its own start, and nothing falls."""
         prior = reading.context.prior_entropy
         if prior is None or prior <= 0:
-            purpose = "it can't be said whether the network learned more than the class frequencies"
-            return not_applicable(self, "prior_entropy", purpose)
+            return self._against_start(reading)
         val_skill = 1 - reading.val_level / prior
         train_skill = 1 - reading.train_level / prior
-        evidence = {"val_skill": val_skill, "train_skill": train_skill, "prior_entropy": prior}
         # A train loss measured with dropout on understates the skill: then validation alone decides.
-        best_skill = max(val_skill, train_skill) if reading.train_is_eval else val_skill
-        if best_skill < self.skill and not self.convergence.falls(reading):
-            message = (
-                f"Validation loss ended at {loss(reading.val_level)}, where predicting the class frequencies "
-                f"gives {loss(prior)}: nothing was learned."
+        best_skill = np.maximum(val_skill, train_skill) if reading.train_is_eval else val_skill
+        fault = (best_skill < self.skill) & ~self.convergence.falls(reading)
+        return found(fault, val_skill=val_skill, train_skill=train_skill, prior_entropy=prior)
+
+    def _against_start(self, reading: Reading) -> Measured:
+        val_fall = reading.val[..., 0] - reading.lowest_val
+        train_fall = reading.raw_train[..., 0] - reading.train_trend.min(axis=-1)
+        start = np.maximum(np.abs(reading.val[..., 0]), np.finfo(float).tiny)
+        fallen = np.maximum(val_fall, train_fall) / start
+        fault = (fallen < self.skill) & ~self.convergence.falls(reading)
+        return found(fault, val_fall=val_fall / start, train_fall=train_fall / start)
+
+    def sentence(self, reading: Reading, evidence: Mapping[str, float], outcome: Outcome) -> str:
+        """Where the validation loss ended, and what no knowledge at all would have given."""
+        level = loss(float(reading.val_level))
+        if "prior_entropy" not in evidence:
+            without = "Without prior_entropy the losses are held against their start"
+            if outcome == "fault":
+                return f"{without}: neither fell clearly below it, and validation loss ended at {level}."
+            return f"{without}, and they fell clearly below it."
+        if outcome == "fault":
+            prior = loss(evidence["prior_entropy"])
+            return (
+                f"Validation loss ended at {level}, where predicting the class frequencies gives {prior}: "
+                "nothing was learned."
             )
-            return Finding(self.code, self.title, "fault", evidence, message)
-        if val_skill >= self.skill:
-            message = f"Validation loss ended {percent(val_skill)} below that of the class frequencies."
-        else:
-            message = "Validation loss is no better than class frequencies, but train loss is or still falls."
-        return Finding(self.code, self.title, "ok", evidence, message)
+        if evidence["val_skill"] >= self.skill:
+            return (
+                f"Validation loss ended {percent(evidence['val_skill'])} below that of the class frequencies."
+            )
+        return "Validation loss is no better than class frequencies, but train loss is or still falls."

@@ -1,10 +1,17 @@
 """AS201: the validation loss turns up while the train loss goes on falling."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
+from archsearch.diagnosis import features
+from archsearch.diagnosis.features import FloatArray
 from archsearch.diagnosis.reading import Reading
-from archsearch.diagnosis.values import Finding, Outcome
+from archsearch.diagnosis.rules.rule import Measured, Threshold, found
+from archsearch.diagnosis.values import Outcome
 from archsearch.diagnosis.wording import percent
 
 
@@ -24,49 +31,74 @@ class Overfit:
         14 %: growth of the gap above which histories labelled overfit lie, in the simulated ones of Li et al.
         (2024, arXiv 2401.10359).
     train_fall : float
-        3 %, as the rise: it must be the train loss that goes on falling, not both that rise.
+        3 %, as the rise: it is the train loss that goes on falling, not both that rise.
+    steadiness : float
+        0.7, the correlation with time of a rise of which time explains one half (r²). A rise as steady as
+        that is no noise, however small; and a train loss that has nothing left to fall to may stand still
+        meanwhile.
     certainty : float
-        4 standard errors of a level: two for the difference of two levels at the usual 5 %, two more since
-        the best epoch is the lowest of many.
+        2 standard errors, the usual 5 %: of the rise, beyond the depth that the lowest of many epochs has by
+        chance, or of a steady rise's correlation; and of the validation loss for its number of samples, as a
+        rise within that may be those samples' own. Losses of one network at two epochs are correlated: their
+        difference varies no more.
     """
 
     code: ClassVar[str] = "AS201"
     title: ClassVar[str] = "Validation loss rises while train loss falls"
-    rise: float = 0.03
-    growth: float = 0.14
-    train_fall: float = 0.03
-    certainty: float = 4.0
+    flag: ClassVar[str] = "mild_overfit"
+    needs: ClassVar[tuple[str, ...]] = ("n_val",)
+    rise: Threshold = 0.03
+    growth: Threshold = 0.14
+    train_fall: Threshold = 0.03
+    steadiness: Threshold = 0.7
+    certainty: Threshold = 2.0
 
-    def worse_at(self, reading: Reading, index: int) -> bool:
+    def worse_at(self, reading: Reading, index: int) -> NDArray[np.bool_]:
         """Whether the validation loss of one epoch lies as far above its best as `rise` says."""
-        above = float(reading.val_trend[index] - reading.val_trend[reading.best])
-        return above >= self.rise * reading.scale
+        above = reading.val_trend[..., index] - reading.lowest_val
+        return np.asarray(above >= self.rise * reading.scale)
 
-    def judge(self, reading: Reading) -> Finding:
+    def measure(self, reading: Reading) -> Measured:
         """Fault if overfit; flag if the gap grew while the validation loss held its level."""
         rise = reading.rise / reading.scale
         train_fall = reading.train_fall / reading.scale
-        error = reading.val_error / reading.scale
-        evidence = {
-            "rise": rise,
-            "gap_growth": rise + train_fall,
-            "train_fall": train_fall,
-            "rise_noise": error,
-            "best_epoch": float(reading.best + 1),
-        }
-        gap_grew = rise + train_fall >= self.growth and train_fall >= self.train_fall
-        rose = rise >= self.rise and rise > self.certainty * error
-        outcome: Outcome = ("fault" if rose else "flag") if gap_grew else "ok"
-        return Finding(self.code, self.title, outcome, evidence, _message(reading, outcome))
+        error = reading.rise_error / reading.scale
+        luck = reading.luck / reading.scale
+        steadiness, steady = self._steady(reading)
+        stands = train_fall >= -self.certainty * reading.train_error / reading.scale
+        apart = (train_fall >= self.train_fall) | (stands & steady)
+        grew = (rise + train_fall >= self.growth) & apart
+        rose = (rise >= self.rise) & ((rise > self.certainty * error + luck) | steady)
+        if reading.sampling_error is not None:
+            rose &= reading.rise > self.certainty * reading.sampling_error
+        return found(
+            grew & rose,
+            grew,
+            rise=rise,
+            gap_growth=rise + train_fall,
+            train_fall=train_fall,
+            steadiness=steadiness,
+            rise_error=error,
+            luck=luck,
+            best_epoch=reading.numbers[reading.best],
+        )
 
+    def _steady(self, reading: Reading) -> tuple[FloatArray, NDArray[np.bool_]]:
+        """Correlation of the validation loss with time since its best, and whether that is a steady rise."""
+        correlation = features.steadiness(reading.val_trend, reading.best)
+        windows = (reading.epochs - reading.best) / reading.trend_width
+        left = np.maximum(1 - correlation**2, np.finfo(float).eps)
+        certainty = correlation * np.sqrt(np.maximum(windows - 2, 0) / left)
+        return correlation, (correlation >= self.steadiness) & (certainty >= self.certainty)
 
-def _message(reading: Reading, outcome: Outcome) -> str:
-    best = reading.best + 1
-    if outcome == "ok":
-        return f"The gap between train and validation loss stayed as it was at the best epoch ({best})."
-    train_then = max(abs(float(reading.train_trend[reading.best])), 1e-9 * reading.scale)
-    fell = percent(reading.train_fall / train_then)
-    if outcome == "fault":
-        rose = percent(reading.rise / reading.scale)
-        return f"Validation loss rose {rose} above its best (epoch {best}) while train loss fell {fell}."
-    return f"Train loss fell {fell} since epoch {best}; validation loss neither gained nor clearly lost."
+    def sentence(self, reading: Reading, evidence: Mapping[str, float], outcome: Outcome) -> str:
+        """By how much the validation loss rose since which epoch, and the train loss fell."""
+        best = int(evidence["best_epoch"])
+        if outcome == "ok":
+            return f"The gap between train and validation loss stayed as it was at the best epoch ({best})."
+        train_then = abs(float(features.at(reading.train_trend, reading.best)))
+        fell = percent(float(reading.train_fall) / max(train_then, 1e-9 * float(reading.scale)))
+        if outcome == "fault":
+            rose = percent(evidence["rise"])
+            return f"Validation loss rose {rose} above its best (epoch {best}) while train loss fell {fell}."
+        return f"Train loss fell {fell} since epoch {best}; validation loss neither gained nor clearly lost."

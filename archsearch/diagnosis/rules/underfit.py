@@ -1,13 +1,16 @@
 """AS601: the network settled far above what can be reached."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from archsearch.diagnosis.features import FloatArray
 from archsearch.diagnosis.reading import Reading
-from archsearch.diagnosis.rules.rule import not_applicable
-from archsearch.diagnosis.values import Context, Finding
+from archsearch.diagnosis.rules.rule import NOT_APPLICABLE, Measured, Threshold, found, unknown
+from archsearch.diagnosis.values import Outcome
 from archsearch.diagnosis.wording import loss, percent
 
 CANNOT_TELL = "it can't be said whether more could be learned"
@@ -27,8 +30,8 @@ class Underfit:
         less is a matter of tuning, more is another class of model.
     certainty : float
         2 standard errors of the validation loss for its number of samples, the usual 5 %.
-    settled : float
-        The validation loss counts as settled from where nine tenths of its descent lie behind it.
+    unsettled : float
+        The validation loss counts as settled from where only a tenth of its descent lies before it.
     late_fall : float
         Share of the train loss's descent that may come after that: a quarter. A train loss that goes its
         own way for longer has opened a gap, and the validation loss says nothing of it. A share of the
@@ -37,59 +40,75 @@ class Underfit:
 
     code: ClassVar[str] = "AS601"
     title: ClassVar[str] = "Settled far above the reference"
-    shortfall: float = 1 / 3
-    certainty: float = 2.0
-    settled: float = 0.9
-    late_fall: float = 0.25
+    flag: ClassVar[str] = ""
+    needs: ClassVar[tuple[str, ...]] = ("prior_entropy", "reference_loss", "train_loss_eval")
+    shortfall: Threshold = 1 / 3
+    certainty: Threshold = 2.0
+    unsettled: Threshold = 0.1
+    late_fall: Threshold = 0.25
 
-    def judge(self, reading: Reading) -> Finding:
+    def measure(self, reading: Reading) -> Measured:
         """Fault if the end of the run is far above the reference."""
-        lowest_val = float(reading.val_trend[reading.best])
-        return self._judge(reading, reading.train_level, reading.val_level, lowest_val)
+        return self._measure(reading, reading.train_level, reading.val_level, reading.lowest_val)
 
-    def judge_at(self, reading: Reading, index: int) -> Finding:
+    def measure_at(self, reading: Reading, index: int) -> Measured:
         """The same of the weights of one epoch."""
-        val = float(reading.val_trend[index])
-        return self._judge(reading, float(reading.train_trend[index]), val, val)
+        val = reading.val_trend[..., index]
+        return self._measure(reading, reading.train_trend[..., index], val, val)
 
-    def _judge(self, reading: Reading, train: float, val: float, lowest_val: float) -> Finding:
+    def _measure(
+        self, reading: Reading, train: FloatArray, val: FloatArray, lowest_val: FloatArray
+    ) -> Measured:
         prior, reference = reading.context.prior_entropy, reading.context.reference_loss
-        if prior is None:
-            return not_applicable(self, "prior_entropy", CANNOT_TELL)
-        if reference is None:
-            return not_applicable(self, "reference_loss", CANNOT_TELL)
-        if not reading.train_is_eval and self._gap_opened(reading):
-            return not_applicable(self, "train_loss_eval", CANNOT_TELL)
+        if prior is None or reference is None:
+            return unknown(reading)
         if not reference < prior:
-            message = "The reference is no better than the class frequencies: nothing can be held against it."
-            return Finding(self.code, self.title, "ok", {"reference_loss": reference}, message)
-        name, level = ("train", train) if reading.train_is_eval else ("validation", val)
+            return found(np.zeros(reading.best.shape), reference_loss=reference, prior_entropy=prior)
+        level = train if reading.train_is_eval else val
         missing = (level - reference) / (prior - reference)
-        evidence = {"level": level, "reference_loss": reference, "prior_entropy": prior, "shortfall": missing}
-        if missing < self.shortfall:
-            message = f"The {name} loss of {loss(level)} is near enough the reference, {loss(reference)}."
-            return Finding(self.code, self.title, "ok", evidence, message)
-        if self._near_best(reading.context, reading.sampling_error, lowest_val):
-            message = (
-                f"The {name} loss stayed at {loss(level)}, far above the reference, {loss(reference)}, but "
-                "no run has a validation loss that is clearly lower."
+        fault = (missing >= self.shortfall) & ~self._near_best(reading, lowest_val)
+        measured = found(fault, level=level, reference_loss=reference, prior_entropy=prior, shortfall=missing)
+        if reading.train_is_eval:
+            return measured
+        outcome = np.where(self._gap_opened(reading), NOT_APPLICABLE, measured.outcome)
+        return Measured(outcome, measured.evidence)
+
+    def sentence(self, reading: Reading, evidence: Mapping[str, float], outcome: Outcome) -> str:
+        """Where the loss settled between the class frequencies and the reference."""
+        context = reading.context
+        if outcome == "not_applicable":
+            absent = [name for name in ("prior_entropy", "reference_loss") if getattr(context, name) is None]
+            return f"Without {(absent or ['train_loss_eval'])[0]} {CANNOT_TELL}."
+        if "shortfall" not in evidence:
+            return "The reference is no better than the class frequencies: nothing can be held against it."
+        name = "train" if reading.train_is_eval else "validation"
+        level, reference = loss(evidence["level"]), loss(evidence["reference_loss"])
+        if outcome == "fault":
+            missing, prior = percent(evidence["shortfall"]), loss(evidence["prior_entropy"])
+            return (
+                f"The {name} loss settled at {level}; {missing} of the way from the class frequencies "
+                f"({prior}) to the reference ({reference}) is missing."
             )
-            return Finding(self.code, self.title, "ok", evidence, message)
-        message = (
-            f"The {name} loss settled at {loss(level)}; {percent(missing)} of the way from the class "
-            f"frequencies ({loss(prior)}) to the reference ({loss(reference)}) is missing."
+        if evidence["shortfall"] < self.shortfall:
+            return f"The {name} loss of {level} is near enough the reference, {reference}."
+        return (
+            f"The {name} loss stayed at {level}, far above the reference, {reference}, but no run has a "
+            "validation loss that is clearly lower."
         )
-        return Finding(self.code, self.title, "fault", evidence, message)
 
-    def _near_best(self, context: Context, error: float | None, val: float) -> bool:
-        best = context.best_val_loss
-        return best is not None and val <= best + self.certainty * (error or 0.0)
+    def _near_best(self, reading: Reading, val: FloatArray) -> NDArray[np.bool_]:
+        best = reading.context.best_val_loss
+        if best is None:
+            return np.zeros(val.shape, dtype=bool)
+        error = reading.sampling_error
+        return np.asarray(val <= best + self.certainty * (0.0 if error is None else error))
 
-    def _gap_opened(self, reading: Reading) -> bool:
+    def _gap_opened(self, reading: Reading) -> NDArray[np.bool_]:
         """Whether the train loss went on falling by itself after the validation loss had settled."""
         val, train = reading.val_trend, reading.train_trend
-        threshold = val[0] - self.settled * (val[0] - val.min())
-        settled = int(np.argmax(val <= threshold))
-        descent = float(train[0] - train.min())
-        late = float(train[settled] - train.min())
-        return late > self.late_fall * descent
+        lowest_val = val.min(axis=-1, keepdims=True)
+        before = np.asarray(self.unsettled)[..., None] * (val[..., :1] - lowest_val)
+        settled = np.argmax(val <= lowest_val + before, axis=-1)
+        lowest = train.min(axis=-1)
+        late = np.take_along_axis(train, settled[..., None], axis=-1)[..., 0] - lowest
+        return np.asarray(late > self.late_fall * (train[..., 0] - lowest))

@@ -1,13 +1,17 @@
 """AS401: the losses still jump at the end."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from archsearch.diagnosis import features
+from archsearch.diagnosis.features import FloatArray
 from archsearch.diagnosis.reading import Reading
-from archsearch.diagnosis.values import Finding
+from archsearch.diagnosis.rules.rule import Measured, Threshold, found
+from archsearch.diagnosis.values import Outcome
 from archsearch.diagnosis.wording import percent
 
 
@@ -28,7 +32,8 @@ class Unstable:
         measured on more samples, jumps half as much, it is the weights that jump.
     sampling : float
         3 standard errors of the validation loss for its number of samples: larger jumps are not chance of the
-        sample even where the train loss, averaged over an epoch, hides them.
+        sample even where the train loss, averaged over an epoch, hides them. Jumps below one standard error
+        change no choice, whoever jumps.
     decay : float
         One half: jumps that have halved between the first and the last third, each as a share of the loss
         at its time, are dying out.
@@ -38,40 +43,56 @@ class Unstable:
 
     code: ClassVar[str] = "AS401"
     title: ClassVar[str] = "Losses jump"
-    jump: float = 0.1
-    train_jump: float = 0.05
-    sampling: float = 3.0
-    decay: float = 0.5
-    spike: float = 0.2
+    flag: ClassVar[str] = "decaying_spikes"
+    needs: ClassVar[tuple[str, ...]] = ("n_val",)
+    jump: Threshold = 0.1
+    train_jump: Threshold = 0.05
+    sampling: Threshold = 3.0
+    decay: Threshold = 0.5
+    spike: Threshold = 0.2
 
-    def judge(self, reading: Reading) -> Finding:
+    def measure(self, reading: Reading) -> Measured:
         """Fault if late jumps are large and no smaller than early ones; flag for spikes that died out."""
         third = max(3, reading.epochs // 3)
-        val, val_trend = reading.val, reading.val_trend
         # The first epochs are left out: there a steep descent is itself a jump.
-        early_part = slice(reading.width // 2, reading.width // 2 + third)
-        late = float(features.typical_jump(val[-third:])) / reading.scale
+        skipped = features.window(reading.epochs, 0.1) // 2
+        early_part = slice(skipped, skipped + third)
+        val, trend, scale = reading.val, reading.val_trend, reading.scale
+        late = features.typical_jump(val[..., -third:]) / scale
         # Shares of the loss at their time: jumps that only fall along with it are not dying out.
-        early_level = max(reading.scale, abs(float(np.median(val_trend[early_part]))))
-        early = float(features.typical_jump(val[early_part])) / early_level
-        train = float(features.typical_jump(reading.train[-third:]))
-        spike = float(features.largest_spike(val[early_part], val_trend[early_part])) / reading.scale
-        evidence = {"early": early, "late": late, "train_late": train / reading.scale, "largest_early": spike}
+        early_level = np.maximum(scale, np.abs(np.median(trend[..., early_part], axis=-1)))
+        early = features.typical_jump(val[..., early_part]) / early_level
+        train = features.typical_jump(reading.train[..., -third:]) / scale
+        spike = features.largest_spike(val[..., early_part], trend[..., early_part]) / scale
         dying = late < self.decay * early
-        if late >= self.jump and not dying and self._weights_jump(reading, late, evidence["train_late"]):
-            message = (
-                f"In its last third the validation loss still jumps by {percent(late)} from epoch to epoch, "
-                f"after {percent(early)} in the first."
-            )
-            return Finding(self.code, self.title, "fault", evidence, message)
-        if dying and spike >= self.spike:
-            message = f"Early spikes of up to {percent(spike)} shrank to jumps of {percent(late)}."
-            return Finding(self.code, self.title, "flag", evidence, message)
-        message = f"In its last third the validation loss varies by {percent(late)} about its trend."
-        return Finding(self.code, self.title, "ok", evidence, message)
+        jumps = (late >= self.jump) & self._weights_jump(reading, late, train)
+        return found(
+            jumps & ~dying,
+            dying & (spike >= self.spike),
+            early=early,
+            late=late,
+            train_late=train,
+            largest_early=spike,
+        )
 
-    def _weights_jump(self, reading: Reading, val_jump: float, train_jump: float) -> bool:
-        if train_jump >= self.train_jump:
-            return True
+    def sentence(self, reading: Reading, evidence: Mapping[str, float], outcome: Outcome) -> str:  # noqa: ARG002
+        """How large the jumps are, late and early."""
+        late = percent(evidence["late"])
+        if outcome == "fault":
+            return (
+                f"In its last third the validation loss still jumps by {late} from epoch to epoch, "
+                f"after {percent(evidence['early'])} in the first."
+            )
+        if outcome == "flag":
+            return f"Early spikes of up to {percent(evidence['largest_early'])} shrank to jumps of {late}."
+        return f"In its last third the validation loss varies by {late} about its trend."
+
+    def _weights_jump(
+        self, reading: Reading, val_jump: FloatArray, train_jump: FloatArray
+    ) -> NDArray[np.bool_]:
+        trains = np.asarray(train_jump >= self.train_jump)
         error = reading.sampling_error
-        return error is not None and val_jump * reading.scale > self.sampling * error
+        if error is None:
+            return trains
+        jump = val_jump * reading.scale
+        return np.asarray((trains & (jump > error)) | (jump > self.sampling * error))
