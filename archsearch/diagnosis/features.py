@@ -89,16 +89,23 @@ def noise(losses: FloatArray) -> FloatArray:
     return np.asarray(MAD_TO_SD * np.median(np.abs(bends), axis=-1) / math.sqrt(6), dtype=np.float64)
 
 
-def level_noise(losses: FloatArray, width: int) -> FloatArray:
+def level_noise(losses: FloatArray, trend: FloatArray, width: int) -> FloatArray:
     """Standard deviation of the median of `width` epochs about the curve's trend, shape (...).
 
     At least that of independent epochs (`noise`); more where neighbouring epochs are alike, so that the
     medians of neighbouring windows differ by more than that: as seen in the second differences, one window
     apart, of the running median. Curves of fewer than three windows show only the first.
+
+    Parameters
+    ----------
+    losses, trend : array, shape (..., epochs)
+        A curve and its `running_median`.
+    width : int
+        Of the running median's window.
     """
     independent = median_error(width) * noise(losses)
     last = max(math.ceil(losses.shape[-1] / 2), 4 * width)
-    medians = running_median(losses, width)[..., -last:]
+    medians = trend[..., -last:]
     if medians.shape[-1] < 3 * width:
         return independent
     bends = medians[..., 2 * width :] - 2 * medians[..., width:-width] + medians[..., : -2 * width]

@@ -29,11 +29,11 @@ class Settled:
     certainty : float
         2 standard errors of a slope, and twice the typical jump of an epoch: the usual 5 %.
     recent : int
-        5 epochs, as many as a line needs: each of them lies above the best, whatever spikes there are.
+        5 epochs, as many as a line needs: a rise of which one of them has nothing left is made of spikes.
     gain : float
         1 % of the best validation loss: the lower end of the generalization losses, 1 to 5 %, that Prechelt
-        (1998, "Early stopping – but when?") explores. Settled is where the epochs left may gain less, lost is
-        by how much more than this the recent epochs lie above the best.
+        (1998, "Early stopping – but when?") explores. Settled is where the epochs left may gain less;
+        risen is what lies higher by more.
     waited : float
         Half of the planned epochs. What has not begun after n epochs, and has no pace of its own, begins
         before the Nth with a chance of 1 − n / N (Gott 1993, doi 10.1038/363315a0): from there on one half at
@@ -72,8 +72,8 @@ class Settled:
         diagnosis = diagnose(curves, reading.context, confidence=False)
         deciding = diagnosis.findings[0]
         if diagnosis.verdict is Verdict.OVERFIT and self._is_beyond_repair(reading):
-            return _lasting(deciding, f"Overfit beyond repair since epoch {reading.best + 1}")
-        if diagnosis.verdict is Verdict.DIVERGED and _stays_up(reading):
+            return _lasting(deciding, f"Overfit beyond repair since epoch {reading.numbers[reading.best]}")
+        if diagnosis.verdict is Verdict.DIVERGED and self._stays_up(reading):
             return _lasting(deciding, "Diverged for good")
         if diagnosis.verdict is Verdict.NOT_LEARNING and self._never_begins(reading, rate_may_drop):
             return _lasting(deciding, f"Not learning after {reading.epochs} epochs")
@@ -86,8 +86,16 @@ class Settled:
         that has opened since the best epoch, on which the verdict rests, is none of it.
         """
         least = max(_largest_recovery(reading), self.certainty * float(features.typical_jump(reading.val)))
-        lowest = float(np.min(reading.val[-self.recent :]) - reading.val_trend[reading.best])
-        return reading.rise > least and lowest > self.gain * reading.scale
+        return float(reading.rise) > least and self._stays_above(reading.lowest_val, reading.val, reading)
+
+    def _stays_up(self, reading: Reading) -> bool:
+        """Whether the train loss was at its lowest in the first half of the run, and stays far above that."""
+        best = int(np.argmin(reading.train_trend))
+        stays = self._stays_above(reading.train_trend.min(), reading.train, reading)
+        return stays and 2 * (best + 1) <= reading.epochs and not _falls(reading.train, reading)
+
+    def _stays_above(self, lowest: FloatArray, losses: FloatArray, reading: Reading) -> bool:
+        return bool(np.min(losses[-self.recent :]) - lowest > self.gain * reading.scale)
 
     def _never_begins(self, reading: Reading, rate_may_drop: bool) -> bool:
         planned = reading.context.planned_epochs
@@ -100,8 +108,8 @@ class Settled:
 
     def _nothing_left(self, reading: Reading) -> Finding | None:
         """The finding that both losses have settled, if what is left to do gains next to nothing."""
-        planned = reading.context.planned_epochs
-        left = reading.epochs if planned is None else planned - reading.epochs
+        left = (reading.context.planned_epochs or 0) - reading.epochs
+        left = left if left > 0 else reading.epochs  # without a plan, or beyond it: as long again
         gains = {
             "val_gain": self._largest_gain(reading.val, reading, left),
             "train_gain": self._largest_gain(reading.train, reading, left),
@@ -111,7 +119,7 @@ class Settled:
         if max(gains.values()) >= self.gain or fell < self.learned * abs(first):
             return None
         less = f"by less than {percent(self.gain)}"
-        message = f"Settled: the {left} epochs left would lower the validation loss {less}."
+        message = f"Settled: {left} more epochs would lower the validation loss {less}."
         return Finding(self.code, self.title, "ok", {**gains, "epochs_left": float(left)}, message)
 
     def _largest_gain(self, losses: FloatArray, reading: Reading, epochs: int) -> float:
@@ -121,7 +129,7 @@ class Settled:
         """
         half = losses[-_half(reading) :]
         steepest = float(features.slope(half)) - self.certainty * float(features.slope_error(half))
-        return -steepest * epochs / reading.scale
+        return -steepest * epochs / float(reading.scale)
 
 
 SETTLED = Settled()
@@ -162,12 +170,6 @@ def _largest_recovery(reading: Reading) -> float:
     """How far the validation loss had once risen, at most, before it fell to its best."""
     until_best = reading.val_trend[: reading.best + 1]
     return float(np.max(until_best - np.minimum.accumulate(until_best)))
-
-
-def _stays_up(reading: Reading) -> bool:
-    """Whether the train loss was at its lowest in the first half, and does not fall again."""
-    lowest = int(np.argmin(reading.train_trend)) + 1
-    return 2 * lowest <= reading.epochs and not _falls(reading.train, reading)
 
 
 def _half(reading: Reading) -> int:

@@ -54,7 +54,7 @@ class Reading:
         The validation trend there.
     scale : array, shape (...)
         The loss that counts as 100 %.
-    train_level, val_level : array, shape (...)
+    raw_train_level, train_level, val_level : array, shape (...)
         Where the losses ended.
     trend_width : int
         Epochs of the window behind the trends.
@@ -73,6 +73,7 @@ class Reading:
     best: NDArray[np.intp]
     lowest_val: FloatArray
     scale: FloatArray
+    raw_train_level: FloatArray
     train_level: FloatArray
     val_level: FloatArray
     trend_width: int
@@ -111,24 +112,23 @@ class Reading:
         return features.at(self.train_trend, self.best) - self.train_level
 
     @property
-    def rise_error(self) -> FloatArray:
-        """Standard error of `rise`, the difference of two medians, shape (...)."""
-        return math.sqrt(2) * features.level_noise(self.val, self.trend_width)
+    def val_error(self) -> FloatArray:
+        """Standard error of the validation loss's trend, shape (...); times √2 that of `rise`."""
+        return features.level_noise(self.val, self.val_trend, self.trend_width)
 
     @property
     def train_error(self) -> FloatArray:
-        """Standard error of `train_fall`, shape (...)."""
-        return math.sqrt(2) * features.level_noise(self.train, self.trend_width)
+        """Standard error of the train loss's trend, shape (...); times √2 that of `train_fall`."""
+        return features.level_noise(self.train, self.train_trend, self.trend_width)
 
     @property
-    def luck(self) -> FloatArray:
-        """How deep the lowest of all medians is expected to lie by chance alone, shape (...).
+    def luck(self) -> float:
+        """How deep the lowest point of a trend is expected to lie by chance alone, in standard errors.
 
         The expected minimum of m independent normal values is about √(2 ln m) standard errors deep; m is the
         number of windows that do not overlap.
         """
-        depth = math.sqrt(2 * math.log(max(1.0, self.epochs / self.trend_width)))
-        return depth * features.level_noise(self.val, self.trend_width)
+        return math.sqrt(2 * math.log(max(1.0, self.epochs / self.trend_width)))
 
     @property
     def sampling_error(self) -> FloatArray | None:
@@ -188,6 +188,7 @@ def reading_of(
     lowest_val = features.at(val_trend, best)
     first = SMALLEST_SCALE * np.abs(val_trend[..., 0])
     scale = np.maximum(np.maximum(np.abs(lowest_val), first), np.finfo(float).tiny)
+    raw_train_level = features.level(raw_train, level_width)
     return Reading(
         numbers=numbers,
         raw_train=raw_train,
@@ -202,7 +203,8 @@ def reading_of(
         best=best,
         lowest_val=lowest_val,
         scale=scale,
-        train_level=features.level(train, level_width),
+        raw_train_level=raw_train_level,
+        train_level=raw_train_level if train_eval is None else features.level(train_eval, level_width),
         val_level=features.level(val, level_width),
         trend_width=width,
     )

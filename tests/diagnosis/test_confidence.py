@@ -36,7 +36,7 @@ def test_what_is_absent_lowers_the_confidence():
 
 
 def test_a_case_on_the_border_is_less_confident_than_a_plain_one():
-    plain, border = (diagnose(overfit(80, rise=rise), KNOWN) for rise in (0.3, 0.02))
+    plain, border = (diagnose(overfit(80, rise=rise), KNOWN) for rise in (0.3, 0.025))
     assert plain.verdict is border.verdict is Verdict.OVERFIT
     assert border.confidence < plain.confidence
 

@@ -4,6 +4,12 @@ import pytest
 from archsearch.diagnosis import features
 
 CURVES = np.random.default_rng(0).random((4, 3, 40))
+
+
+def level_noise(losses, width):
+    return features.level_noise(losses, features.running_median(losses, width), width)
+
+
 OF_ONE_CURVE = {
     "level": lambda losses: features.level(losses, 5),
     "noise": features.noise,
@@ -11,7 +17,7 @@ OF_ONE_CURVE = {
     "slope_error": features.slope_error,
     "spike": lambda losses: features.largest_spike(losses, features.running_median(losses, 5)),
     "jump": features.typical_jump,
-    "level_noise": lambda losses: features.level_noise(losses, 5),
+    "level_noise": lambda losses: level_noise(losses, 5),
     "running_median": lambda losses: features.running_median(losses, 5),
 }
 
@@ -64,8 +70,8 @@ def test_a_running_median_keeps_a_step():
 def test_levels_of_noise_that_wanders_are_less_certain_than_of_white_noise():
     white = np.random.default_rng(2).normal(size=400)
     wandering = np.convolve(white, np.full(10, np.sqrt(0.1)), mode="same")
-    assert features.level_noise(wandering, 9) > 2 * features.median_error(9) * features.noise(wandering)
-    assert features.level_noise(white, 9) == pytest.approx(features.median_error(9), rel=0.4)
+    assert level_noise(wandering, 9) > 2 * features.median_error(9) * features.noise(wandering)
+    assert level_noise(white, 9) == pytest.approx(features.median_error(9), rel=0.4)
 
 
 def test_steadiness_tells_a_rise_from_wandering():

@@ -75,6 +75,7 @@ def test_confidence_and_agreement_stand_beside_the_verdict(snapshot):
     assert "seeds disagree" in [flag.title for flag in summary.flags]
     page = render(summary)
     assert page.count("2 of 3 seeds agree") == 2, "in the ranking and on the card"
+    assert page.count("confidence 87\u00a0%, 2 of 3 seeds agree") == 1
     assert page.count("87\u00a0%") == 4
     assert f"± {stdev(losses):.4f}" in page
 

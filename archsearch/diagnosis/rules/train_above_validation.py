@@ -7,7 +7,6 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from archsearch.diagnosis import features
 from archsearch.diagnosis.features import FloatArray
 from archsearch.diagnosis.reading import Reading
 from archsearch.diagnosis.rules.rule import Measured, Threshold, found
@@ -35,7 +34,7 @@ class TrainAboveValidation:
 
     def measure(self, reading: Reading) -> Measured:
         """Flag if the train loss is above and dropout is not the cause."""
-        excess = _excess(reading, reading.raw_train)
+        excess = _excess(reading, reading.raw_train_level)
         above = excess >= self.excess
         return found(False, above & ~_by_dropout(reading, self.excess), excess=excess)
 
@@ -49,7 +48,7 @@ class TrainAboveValidation:
         return f"{above}: {self._why(reading)}"
 
     def _why(self, reading: Reading) -> str:
-        if reading.train_is_eval and _excess(reading, reading.train) >= self.excess:
+        if reading.train_is_eval and _excess(reading, reading.train_level) >= self.excess:
             return "it is above in inference mode too, so dropout does not explain it."
         if reading.train_is_eval:
             return "that is how it is measured in training, since in inference mode it is not above."
@@ -76,7 +75,7 @@ class DropoutAboveValidation:
 
     def measure(self, reading: Reading) -> Measured:
         """Flag if the train loss is above and dropout is the cause."""
-        excess = _excess(reading, reading.raw_train)
+        excess = _excess(reading, reading.raw_train_level)
         return found(False, (excess >= self.excess) & _by_dropout(reading, self.excess), excess=excess)
 
     def sentence(self, reading: Reading, evidence: Mapping[str, float], outcome: Outcome) -> str:
@@ -89,11 +88,11 @@ class DropoutAboveValidation:
         return f"{above}dropout, which is on when train loss is measured, explains that."
 
 
-def _excess(reading: Reading, train: FloatArray) -> FloatArray:
-    return (features.level(train, reading.level_width) - reading.val_level) / reading.scale
+def _excess(reading: Reading, level: FloatArray) -> FloatArray:
+    return (level - reading.val_level) / reading.scale
 
 
 def _by_dropout(reading: Reading, excess: Threshold) -> NDArray[np.bool_]:
     """Whether dropout is there, and nothing speaks against its being the cause."""
-    gone = _excess(reading, reading.train) < excess if reading.train_is_eval else True
+    gone = _excess(reading, reading.train_level) < excess if reading.train_is_eval else True
     return np.full(reading.best.shape, bool(reading.context.dropout)) & gone
