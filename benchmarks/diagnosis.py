@@ -5,7 +5,7 @@
 
 FOLDER holds ``labelled.parquet``, histories labelled overfit or not (Li et al. 2024, arXiv 2401.10359), and
 ``stress.parquet``, simulated curves of known kind; neither belongs to this project. KNOWN_FAULTS are files
-such as ``tests/recorded/known_faults.parquet``. Intervals hold 95 % of 1,000 bootstrap resamples of the curves.
+such as ``tests/recorded/known_faults.parquet``. Intervals hold 95 % of 1,000 resamples of the curves.
 """
 
 import math
@@ -44,6 +44,7 @@ class Case:
     context: Context
 
     def accepts(self, verdict: str) -> bool:
+        """Whether the verdict is a right one."""
         if self.is_binary:
             return (verdict == "overfit") == ("overfit" in self.right)
         return verdict in self.right

@@ -19,7 +19,7 @@ from real_command import environment
 
 from archsearch.cli import main
 from archsearch.commands.spaces import read_space
-from archsearch.diagnosis import FLAGS, PRECEDENCE, REMARKS, Verdict
+from archsearch.diagnosis import PRECEDENCE, REMARKS, Verdict
 from archsearch.errors import DataError, ExitCode
 from archsearch.ranking import COLUMNS
 from archsearch.records import Status
@@ -191,7 +191,7 @@ def test_every_verdict_rule_and_flag_is_described() -> None:
     assert not [code for code in sorted(codes) if code not in text]
     listed = first_column(text)
     assert not [verdict for verdict in Verdict if verdict not in listed]
-    assert not [flag for flag in FLAGS.values() if flag not in listed]
+    assert not [rule.flag for rule in RULES if rule.flag and rule.flag not in listed]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)

@@ -1,10 +1,9 @@
 """Verdicts from loss curves: what the curves of one training, or of a search's trials, say about it."""
 
+from archsearch.diagnosis.inputs import context_of, curves_of
 from archsearch.diagnosis.live import settled
 from archsearch.diagnosis.order import PRECEDENCE, REMARKS, RULES_VERSION
 from archsearch.diagnosis.runs import (
-    context_of,
-    curves_of,
     diagnose_trials,
     diagnosis_of,
     judge_trial,

@@ -152,7 +152,7 @@ def resampled(reading: Reading, rng: np.random.Generator, replicates: int) -> Re
         redrawn(reading.val),
         None if same else redrawn(reading.train),
         reading.context,
-        trend_width=width,
+        like=reading,
     )
 
 

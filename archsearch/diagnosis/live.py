@@ -34,6 +34,8 @@ class Settled:
         1 % of the best validation loss: the lower end of the generalization losses, 1 to 5 %, that Prechelt
         (1998, "Early stopping – but when?") explores. Settled is where the epochs left may gain less;
         risen is what lies higher by more.
+    worth : float
+        A tenth of the planned epochs: to save fewer, settled curves are not cut short.
     waited : float
         Half of the planned epochs. What has not begun after n epochs, and has no pace of its own, begins
         before the Nth with a chance of 1 − n / N (Gott 1993, doi 10.1038/363315a0): from there on one half at
@@ -52,6 +54,7 @@ class Settled:
     certainty: float = 2.0
     recent: int = 5
     gain: float = 0.01
+    worth: float = 0.1
     waited: float = 0.5
     learned: float = 0.05
     jump: float = 0.01
@@ -108,8 +111,10 @@ class Settled:
 
     def _nothing_left(self, reading: Reading) -> Finding | None:
         """The finding that both losses have settled, if what is left to do gains next to nothing."""
-        left = (reading.context.planned_epochs or 0) - reading.epochs
-        left = left if left > 0 else reading.epochs  # without a plan, or beyond it: as long again
+        planned = reading.context.planned_epochs or 2 * reading.epochs  # as long again
+        left = planned - reading.epochs
+        if left < self.worth * planned:
+            return None
         gains = {
             "val_gain": self._largest_gain(reading.val, reading, left),
             "train_gain": self._largest_gain(reading.train, reading, left),
@@ -118,17 +123,18 @@ class Settled:
         fell = first - float(reading.val_trend[reading.best])
         if max(gains.values()) >= self.gain or fell < self.learned * abs(first):
             return None
-        less = f"by less than {percent(self.gain)}"
-        message = f"Settled: {left} more epochs would lower the validation loss {less}."
+        more = "1 more epoch" if left == 1 else f"{left} more epochs"
+        message = f"Settled: {more} would lower the validation loss by less than {percent(self.gain)}."
         return Finding(self.code, self.title, "ok", {**gains, "epochs_left": float(left)}, message)
 
     def _largest_gain(self, losses: FloatArray, reading: Reading, epochs: int) -> float:
         """Most that a loss may yet fall, as a share of the scale: as over the last half, and for chance more.
 
-        Losses that settle slow down, so a straight line promises too much rather than too little.
+        Losses that settle slow down, so a straight line promises too much rather than too little. A rise does
+        not make up for what is not known.
         """
         half = losses[-_half(reading) :]
-        steepest = float(features.slope(half)) - self.certainty * float(features.slope_error(half))
+        steepest = min(float(features.slope(half)), 0.0) - self.certainty * float(features.slope_error(half))
         return -steepest * epochs / float(reading.scale)
 
 

@@ -58,6 +58,8 @@ class Reading:
         Where the losses ended.
     trend_width : int
         Epochs of the window behind the trends.
+    turn : int
+        Epochs up to the best one, and the rest of its window; of resampled curves, those of the original.
     """
 
     numbers: NDArray[np.intp]
@@ -77,6 +79,7 @@ class Reading:
     train_level: FloatArray
     val_level: FloatArray
     trend_width: int
+    turn: int
 
     @property
     def epochs(self) -> int:
@@ -113,8 +116,16 @@ class Reading:
 
     @property
     def val_error(self) -> FloatArray:
-        """Standard error of the validation loss's trend, shape (...); times √2 that of `rise`."""
-        return features.level_noise(self.val, self.val_trend, self.trend_width)
+        """Standard error of the validation loss's trend, shape (...); times √2 that of `rise`.
+
+        The larger of that before the best epoch and that of the run's end, so that a quiet end makes an old
+        chance low no more certain.
+        """
+        early = slice(0, self.turn)
+        return np.maximum(
+            features.level_noise(self.val, self.val_trend, self.trend_width),
+            features.level_noise(self.val[..., early], self.val_trend[..., early], self.trend_width),
+        )
 
     @property
     def train_error(self) -> FloatArray:
@@ -173,15 +184,15 @@ def reading_of(
     context: Context,
     learning_rate: FloatArray | None = None,
     val_accuracy: FloatArray | None = None,
-    trend_width: int | None = None,
+    like: Reading | None = None,
 ) -> Reading:
     """Measure what the rules share, of curves of shape (..., epochs) that are finite throughout.
 
-    The width of the trends' window is that of a single curve unless it is given.
+    Many curves are resampled from one, `like`, whose windows they take.
     """
     train = raw_train if train_eval is None else train_eval
     epochs = val.shape[-1]
-    width = trend_width or _trend_width(val)
+    width = like.trend_width if like else _trend_width(val)
     level_width = max(width, features.window(epochs, LEVEL_SHARE))
     val_trend = features.running_median(val, width)
     best = np.asarray(np.argmin(val_trend, axis=-1))
@@ -207,6 +218,7 @@ def reading_of(
         train_level=raw_train_level if train_eval is None else features.level(train_eval, level_width),
         val_level=features.level(val, level_width),
         trend_width=width,
+        turn=like.turn if like else int(best) + width // 2 + 1,
     )
 
 

@@ -7,12 +7,10 @@ from heapq import nsmallest
 from operator import attrgetter
 from types import MappingProxyType
 
-import numpy as np
-
-from archsearch.architecture import AnyArchitecture, HyperModelArchitecture
+from archsearch.diagnosis.inputs import context_of, curves_of
 from archsearch.diagnosis.seeds import majority
 from archsearch.diagnosis.storage import Judgement, Judgements
-from archsearch.diagnosis.values import Context, Curves, Diagnosis, Finding, Verdict
+from archsearch.diagnosis.values import Context, Diagnosis, Finding, Verdict
 from archsearch.diagnosis.verdict import bare_diagnosis, diagnose
 from archsearch.records import DataSummary, Reference, Status, TrainingRun, TrialResult
 
@@ -97,31 +95,6 @@ def with_diagnosis(trial: TrialResult, diagnosis: Diagnosis) -> TrialResult:
         delivered=str(diagnosis.delivered),
         confidence=diagnosis.confidence,
         agreement=diagnosis.agreement.share if diagnosis.agreement else None,
-    )
-
-
-def curves_of(run: TrainingRun) -> Curves:
-    """The curves of one training."""
-    return Curves(
-        train_loss=[record.train_loss for record in run.epochs],
-        val_loss=[record.val_loss for record in run.epochs],
-        train_loss_eval=[record.train_loss_eval for record in run.epochs],
-        learning_rate=[record.learning_rate for record in run.epochs],
-        val_accuracy=[record.val_accuracy for record in run.epochs],
-    )
-
-
-def context_of(trial: TrialResult, run: TrainingRun, data: DataSummary) -> Context:
-    """What a search knows of one training besides its curves and the other trainings."""
-    return Context(
-        prior_entropy=data.prior_entropy,
-        classes_predicted=_classes_predicted(run),
-        n_val=data.n_val,
-        val_loss_spread=run.val_loss_spread,
-        early_stopped=run.early_stopped,
-        planned_epochs=trial.recipe.epochs,
-        dropout=_has_dropout(trial.architecture),
-        delivered_epoch=run.delivered_epoch,
     )
 
 
@@ -240,18 +213,3 @@ def _best_val_loss(trials: Iterable[TrialResult], linear: Reference | None) -> f
 
 def _finite(losses: Iterable[float]) -> list[float]:
     return [loss for loss in losses if math.isfinite(loss)]
-
-
-def _classes_predicted(run: TrainingRun) -> int | None:
-    """How many classes are some validation sample's most probable one."""
-    if run.probabilities is None or not np.isfinite(run.probabilities).all():
-        return None
-    return len(np.unique(run.probabilities.argmax(axis=1)))
-
-
-def _has_dropout(architecture: AnyArchitecture) -> bool:
-    if isinstance(architecture, HyperModelArchitecture):
-        # What its code does is not known; its users call a dropout rate by that name.
-        return any("dropout" in name.lower() and bool(value) for name, value in architecture.values)
-    rates = [block.dropout for block in architecture.conv] + [block.dropout for block in architecture.dense]
-    return any(rate > 0 for rate in rates)

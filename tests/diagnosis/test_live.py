@@ -5,7 +5,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from curve_shapes import KNOWN, PRIOR, blown_up, good, jumping, not_learning, overfit, still_falling
+from curve_shapes import (
+    KNOWN,
+    PRIOR,
+    blown_up,
+    good,
+    jumping,
+    noise,
+    not_learning,
+    overfit,
+    settling,
+    still_falling,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -72,14 +83,29 @@ def test_a_training_that_blew_up_and_stayed_up_is_ended():
     assert epoch > 10
 
 
+def quiet():
+    train = settling(pace=16) + noise(seed=0, size=1e-4)
+    return Curves(train, settling(level=0.22, pace=16) + noise(seed=1, size=3e-4), train)
+
+
 def test_settled_curves_are_ended_only_where_no_drop_of_the_rate_is_planned():
-    curves = good()
+    curves = quiet()
     epoch, found = stop(curves, rate_may_drop=False)
     assert (found.code, found.outcome) == ("AS801", "ok")
     assert found.message == (
         f"Settled: {60 - epoch} more epochs would lower the validation loss by less than 1 %."
     )
     assert stop(curves, rate_may_drop=True) is None
+
+
+def test_settled_curves_are_not_cut_short_for_the_last_tenth_of_the_plan():
+    curves = quiet()
+    assert settled(cut(curves, 54), PLANNED, rate_may_drop=False) is not None
+    assert settled(cut(curves, 55), PLANNED, rate_may_drop=False) is None
+
+
+def test_noise_that_hides_a_fall_keeps_a_training_going():
+    assert stop(good(), rate_may_drop=False) is None
 
 
 def test_a_plateau_before_anything_is_learned_has_not_settled():

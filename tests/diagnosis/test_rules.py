@@ -298,12 +298,12 @@ def test_many_curves_at_once_are_judged_as_each_alone(rule, context):
         np.stack([single.val for single in singles]),
         evaluated,
         context,
-        trend_width=3,
+        like=singles[0],
     )
     measured = rule.measure(together)
     for row, single in enumerate(singles):
         alone = rule.measure(
-            reading_of(single.numbers, single.raw_train, single.val, single.train, context, trend_width=3)
+            reading_of(single.numbers, single.raw_train, single.val, single.train, context, like=singles[0])
         )
         assert np.broadcast_to(measured.outcome, len(singles))[row] == alone.outcome
         for name, value in alone.evidence.items():

@@ -9,6 +9,10 @@ import pytest
 from made_up import DATA, RECIPE, Scripted, curve, epoch, recorded, space, trial
 
 from archsearch.architecture import HyperModelArchitecture
+from archsearch.data.sources import load
+from archsearch.diagnosis import diagnose_trials
+from archsearch.execution import WorkerPool
+from archsearch.ranking import rank
 from archsearch.records import Status
 from archsearch.study import Search
 from archsearch.study.stopping import rate_may_drop, stopped
@@ -137,3 +141,38 @@ def test_settled_curves_are_stopped_under_a_constant_rate_and_not_under_a_cosine
     assert (
         stopped(replace(constant, recipe=replace(constant.recipe, schedule="cosine")), records, DATA) is None
     )
+
+
+@pytest.mark.slow
+def test_a_network_that_memorises_shuffled_digits_is_stopped_and_its_best_weights_are_delivered(tmp_path):
+    import keras
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    labels = np.random.default_rng(0).permutation(digits.target)
+    np.savez(tmp_path / "shuffled.npz", x=(digits.images * 16).astype(np.uint8), y=labels)
+    of = space(
+        data={"npz": str(tmp_path / "shuffled.npz")},
+        families={},
+        architectures={"wide": {"dense": [128]}},
+        training={"epochs": 60, "learning_rate": 0.003, "batch_size": 64},
+        search={"pruner": "diagnosis"},
+    )
+    dataset = load(of.data)
+    pool = WorkerPool(of.data, dataset.fingerprint, tmp_path, 1, tmp_path / "models", tmp_path / "logs")
+    try:
+        with recorded(tmp_path, of) as record:
+            record.begin_session("archsearch run shuffled.yaml", 1, 1)
+            Search(of, record, pool, lambda _: None).run(1, None, threading.Event())
+            (trial_,) = record.trials()[0]
+    finally:
+        pool.close()
+    (run,) = trial_.runs
+    assert (trial_.status, trial_.verdict) == (Status.STOPPED, "overfit")
+    assert run.reason.startswith("overfit beyond repair since epoch ")
+    assert len(run.epochs) < 60
+    assert [each.trial.number for each in rank([trial_], diagnose_trials([trial_], DATA))] == [0]
+    assert run.delivered.val_loss == min(record.val_loss for record in run.epochs)
+    model = keras.saving.load_model(tmp_path / "models" / run.model)
+    predicted = model.predict(dataset.x.take(dataset.split.val), verbose=0)
+    assert predicted == pytest.approx(run.probabilities, abs=1e-5)

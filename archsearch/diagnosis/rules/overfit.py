@@ -87,12 +87,19 @@ class Overfit:
         )
 
     def _steady(self, reading: Reading) -> tuple[FloatArray, NDArray[np.bool_]]:
-        """Correlation of the validation loss with time since its best, and whether that is a steady rise."""
-        correlation = features.steadiness(reading.val_trend, reading.best)
+        """Correlation of the validation loss with time since its best, and whether that is a steady rise.
+
+        The second half of the rise must go on as well: a step to a new level is no steady rise.
+        """
+        correlation, later = (
+            features.steadiness(reading.val_trend, start)
+            for start in (reading.best, (reading.best + reading.epochs) // 2)
+        )
         windows = (reading.epochs - reading.best) / reading.trend_width
         left = np.maximum(1 - correlation**2, np.finfo(float).eps)
         certainty = correlation * np.sqrt(np.maximum(windows - 2, 0) / left)
-        return correlation, (correlation >= self.steadiness) & (certainty >= self.certainty)
+        goes_on = np.minimum(correlation, later) >= self.steadiness
+        return correlation, goes_on & (certainty >= self.certainty)
 
     def sentence(self, reading: Reading, evidence: Mapping[str, float], outcome: Outcome) -> str:
         """By how much the validation loss rose since which epoch, and the train loss fell."""
