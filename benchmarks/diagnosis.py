@@ -23,7 +23,7 @@ from sklearn.model_selection import GroupKFold
 
 from archsearch.diagnosis import Context, Curves, Diagnosis, diagnose
 from archsearch.diagnosis.confidence import CALIBRATION, Evidence, evidence_for
-from archsearch.diagnosis.order import VERDICTS
+from archsearch.diagnosis.order import VERDICTS, deciding
 from archsearch.diagnosis.reading import read
 
 DOUBTFUL = "tinyimagenet_KDSWA"
@@ -133,7 +133,8 @@ def _row(case: Case, diagnosis: Diagnosis) -> dict[str, object]:
     }
     if verdict not in {str(each) for each in VERDICTS[1:]} or not np.isfinite(case.curves.val_loss[-1]):
         return row | dict.fromkeys([field.name for field in fields(Evidence)], math.nan)
-    evidence = evidence_for(VERDICTS.index(diagnosis.verdict), read(case.curves, case.context))
+    reading = read(case.curves, case.context)
+    evidence = evidence_for(int(deciding(reading)), reading)
     capped = not math.isclose(CALIBRATION.probability(evidence), diagnosis.confidence)
     return row | asdict(evidence) | {"is_capped": capped}
 

@@ -3,7 +3,8 @@
     python benchmarks/stopping.py CURVES
 
 CURVES is a Parquet file with the columns curve, source, epoch, train_loss and val_loss. Each curve is played
-epoch by epoch. Nothing is known of its learning rate, so a drop is held possible at any time.
+epoch by epoch, which takes minutes. Nothing is known of its learning rate, so a drop is held possible at any
+time.
 """
 
 import sys

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from archsearch.diagnosis import features
 from archsearch.diagnosis.features import FloatArray
-from archsearch.diagnosis.order import PRECEDENCE, verdict_indices
+from archsearch.diagnosis.order import PRECEDENCE, are_alike, deciding
 from archsearch.diagnosis.reading import Reading, picked, reading_of
 
 REPLICATES = 100
@@ -91,13 +91,13 @@ class Evidence:
 CALIBRATION = Calibration(intercept=2.47, support=0.51, lacking=-1.24, no_prior=2.06, fallen=-3.80)
 
 
-def confidence_in(verdict: int, reading: Reading) -> float:
+def confidence_in(place: int, reading: Reading) -> float:
     """Probability that a verdict on one training is right.
 
     Parameters
     ----------
-    verdict : int
-        Index into `archsearch.diagnosis.order.VERDICTS`.
+    place : int
+        Of the rule that decided it, in `archsearch.diagnosis.order.PRECEDENCE`.
     reading : Reading
         Of one training.
 
@@ -106,35 +106,36 @@ def confidence_in(verdict: int, reading: Reading) -> float:
     float
         In (0, 1).
     """
-    probability = CALIBRATION.probability(evidence_for(verdict, reading))
-    return probability if _halves_agree(verdict, reading) else min(probability, MOST_WITHOUT_HALVES)
+    probability = CALIBRATION.probability(evidence_for(place, reading))
+    return probability if _halves_agree(place, reading) else min(probability, MOST_WITHOUT_HALVES)
 
 
-def evidence_for(verdict: int, reading: Reading) -> Evidence:
+def evidence_for(place: int, reading: Reading) -> Evidence:
     """What the calibration weighs."""
-    rules = [rule for rule, _ in PRECEDENCE[: verdict + 1]]
+    rules = [rule for rule, _ in PRECEDENCE[: place + 1]]
     lacking = reading.lacks(name for rule in rules for name in rule.needs)
     no_prior = "prior_entropy" in lacking
     if not no_prior:
-        share = (support(verdict, reading) * REPLICATES + 0.5) / (REPLICATES + 1)
+        share = (support(place, reading) * REPLICATES + 0.5) / (REPLICATES + 1)
         return Evidence(math.log(share / (1 - share)), len(lacking), 0.0, 0.0)
     start = max(abs(float(reading.val[0])), np.finfo(float).tiny)
     left = min(max(abs(float(reading.val_level)) / start, LEAST_LEFT), MOST_LEFT)
     return Evidence(0.0, len(lacking), 1.0, math.log(left))
 
 
-def support(verdict: int, reading: Reading, replicates: int = REPLICATES) -> float:
+def support(place: int, reading: Reading, replicates: int = REPLICATES) -> float:
     """Share of resampled curves with the same verdict."""
     rng = np.random.default_rng(0)
     rules = [_varied(rule, rng, replicates) for rule, _ in PRECEDENCE]
-    return float(np.mean(verdict_indices(resampled(reading, rng, replicates), rules) == verdict))
+    return float(np.mean(are_alike(deciding(resampled(reading, rng, replicates), rules), place)))
 
 
-def _halves_agree(verdict: int, reading: Reading) -> bool:
+def _halves_agree(place: int, reading: Reading) -> bool:
     """Whether the even epochs alone and the odd ones alone lead to the same verdict, if they are enough."""
     if reading.epochs // 2 < LEAST_HALF:
         return True
-    return all(int(verdict_indices(picked(reading, slice(first, None, 2)))) == verdict for first in (0, 1))
+    halves = [deciding(picked(reading, slice(first, None, 2))) for first in (0, 1)]
+    return bool(are_alike(np.stack(halves), place).all())
 
 
 def resampled(reading: Reading, rng: np.random.Generator, replicates: int) -> Reading:

@@ -9,8 +9,9 @@ The order, and why:
 5. ``not_learning``: jumping about the class frequencies' loss is first of all not learning.
 6. ``unstable``: a trend through random jumps means nothing.
 7. ``not_converged``: before its end a run can't be called underfit.
-8. ``underfit``.
-9. ``good``: no rule found a fault.
+8. ``overfit`` by its gap alone: only of a run that has settled.
+9. ``underfit``.
+10. ``good``: no rule found a fault.
 """
 
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from archsearch.diagnosis.rules import (
     EarlyStopped,
     EnoughEpochs,
     LearningRateGone,
+    Memorised,
     NotConverged,
     NotLearning,
     Overfit,
@@ -42,7 +44,7 @@ from archsearch.diagnosis.values import Verdict
 RULES_VERSION = 2
 """Goes up whenever a rule, a threshold or the order changes: stored verdicts carry it."""
 
-ENOUGH_EPOCHS, OVERFIT, UNDERFIT = EnoughEpochs(), Overfit(), Underfit()
+ENOUGH_EPOCHS, OVERFIT, MEMORISED, UNDERFIT = EnoughEpochs(), Overfit(), Memorised(), Underfit()
 
 PRECEDENCE: tuple[tuple[Rule, Verdict], ...] = (
     (ENOUGH_EPOCHS, Verdict.INCONCLUSIVE),
@@ -51,6 +53,7 @@ PRECEDENCE: tuple[tuple[Rule, Verdict], ...] = (
     (NotLearning(), Verdict.NOT_LEARNING),
     (Unstable(), Verdict.UNSTABLE),
     (NotConverged(), Verdict.NOT_CONVERGED),
+    (MEMORISED, Verdict.OVERFIT),
     (UNDERFIT, Verdict.UNDERFIT),
 )
 """Rules whose fault is a verdict, in their order of precedence."""
@@ -67,11 +70,13 @@ REMARKS: tuple[Rule, ...] = (
 """Rules that only raise flags."""
 
 VERDICTS = (*(verdict for _, verdict in PRECEDENCE), Verdict.GOOD)
-"""What the rules can come to; `verdict_indices` counts in it."""
+"""The verdict by the place of the rule that decided; by none it is good."""
+
+_CODES = np.array([VERDICTS.index(verdict) for verdict in VERDICTS])
 
 
-def verdict_indices(reading: Reading, rules: Sequence[Rule] | None = None) -> NDArray[np.intp]:
-    """The verdict on each curve of a reading.
+def deciding(reading: Reading, rules: Sequence[Rule] | None = None) -> NDArray[np.intp]:
+    """Which rule decides the verdict on each curve of a reading.
 
     Parameters
     ----------
@@ -82,8 +87,13 @@ def verdict_indices(reading: Reading, rules: Sequence[Rule] | None = None) -> ND
     Returns
     -------
     array of int, shape (...)
-        Indices into `VERDICTS`.
+        Places in `PRECEDENCE`, and in `VERDICTS`; one more than the last rule's where none found a fault.
     """
     asked = [rule for rule, _ in PRECEDENCE] if rules is None else rules
     faults = np.stack([rule.measure(reading).outcome == FAULT for rule in asked], axis=-1)
     return np.where(faults.any(axis=-1), np.argmax(faults, axis=-1), len(asked))
+
+
+def are_alike(places: NDArray[np.intp], place: int) -> NDArray[np.bool_]:
+    """Whether the rules at `places` come to the same verdict as the one at `place`."""
+    return np.asarray(_CODES[places] == _CODES[place])

@@ -9,13 +9,14 @@ from archsearch.diagnosis.confidence import confidence_in
 from archsearch.diagnosis.features import FloatArray
 from archsearch.diagnosis.order import (
     ENOUGH_EPOCHS,
+    MEMORISED,
     OVERFIT,
     PRECEDENCE,
     REMARKS,
     RULES_VERSION,
     UNDERFIT,
     VERDICTS,
-    verdict_indices,
+    deciding,
 )
 from archsearch.diagnosis.reading import Reading, aligned, finite_until, picked, read, shortened
 from archsearch.diagnosis.rules import judge
@@ -74,7 +75,9 @@ def _diagnose_finite(reading: Reading, confidence: bool) -> Diagnosis:
     judged = [(judge(rule, reading), verdict) for rule, verdict in PRECEDENCE]
     remarks = [judge(rule, reading) for rule in REMARKS]
     asked = [rule for rule, _ in PRECEDENCE] + list(REMARKS)
-    verdict = next((verdict for finding, verdict in judged if finding.outcome == "fault"), Verdict.GOOD)
+    faults = (place for place, (finding, _) in enumerate(judged) if finding.outcome == "fault")
+    place = next(faults, len(judged))
+    verdict = VERDICTS[place]
     findings = sorted(
         [finding for finding, _ in judged] + remarks,
         key=lambda finding: finding.outcome != "fault",  # stable: faults first, in their precedence
@@ -86,7 +89,7 @@ def _diagnose_finite(reading: Reading, confidence: bool) -> Diagnosis:
         findings=tuple(findings),
         rules_version=RULES_VERSION,
         missing=tuple(sorted(reading.lacks(name for rule in asked for name in rule.needs))),
-        confidence=confidence_in(VERDICTS.index(verdict), reading) if confidence else None,
+        confidence=confidence_in(place, reading) if confidence else None,
     )
 
 
@@ -120,12 +123,13 @@ def _delivered(reading: Reading, verdict: Verdict) -> Verdict:
     index = _delivered_index(reading)
     if verdict is Verdict.OVERFIT:
         # Weights from after the best epoch are as overfit as the run.
-        if OVERFIT.worse_at(reading, index):
+        wide = int(MEMORISED.measure_at(reading, index).outcome) == FAULT
+        if wide or OVERFIT.worse_at(reading, index):
             return Verdict.OVERFIT
         underfit = int(UNDERFIT.measure_at(reading, index).outcome) == FAULT
         return Verdict.UNDERFIT if underfit else Verdict.GOOD
     if verdict is Verdict.DIVERGED:
-        before = VERDICTS[int(verdict_indices(picked(reading, slice(0, index + 1))))]
+        before = VERDICTS[int(deciding(picked(reading, slice(0, index + 1))))]
         return Verdict.GOOD if before is Verdict.GOOD else Verdict.DIVERGED
     return verdict
 

@@ -25,6 +25,7 @@ from archsearch.diagnosis.rules import (
     EarlyStopped,
     EnoughEpochs,
     LearningRateGone,
+    Memorised,
     NotConverged,
     NotLearning,
     Overfit,
@@ -309,3 +310,25 @@ def test_many_curves_at_once_are_judged_as_each_alone(rule, context):
         for name, value in alone.evidence.items():
             all_values = np.broadcast_to(measured.evidence[name], len(singles))
             assert all_values[row] == pytest.approx(float(value), rel=1e-9, abs=1e-12)
+
+
+def test_curves_that_settle_far_apart_are_overfit_and_stay_so_at_the_best_epoch():
+    train, val = settling(60, 0.001, start=2.3, pace=20), settling(60, 0.7, start=2.3, pace=20)
+    context = replace(KNOWN, prior_entropy=float(np.log(10)), reference_loss=0.003)
+    finding = judged(Memorised(), Curves(train, val, train), context)
+    assert finding.outcome == "fault"
+    assert finding.evidence["gap"] == pytest.approx(0.3, abs=0.01)
+    diagnosis = diagnose(Curves(train, val, train), context)
+    assert (diagnosis.verdict, diagnosis.delivered) == ("overfit", "overfit")
+    assert judged(Memorised(), Curves(train, val), context).outcome == "not_applicable"
+
+
+def test_a_wide_gap_that_a_few_samples_explain_is_no_fault():
+    train, val = settling(60, 0.1), settling(60, 0.28)
+    assert judged(Memorised(), Curves(train, val, train), replace(KNOWN, n_val=5000)).outcome == "fault"
+    assert judged(Memorised(), Curves(train, val, train), replace(KNOWN, n_val=16)).outcome == "ok"
+
+
+def test_a_creep_too_slow_to_pay_is_no_lack_of_epochs():
+    creeping = 0.69 - 0.00001 * np.arange(60)
+    assert judged(NotConverged(), Curves(creeping, creeping, creeping)).outcome == "ok"

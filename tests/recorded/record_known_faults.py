@@ -95,9 +95,9 @@ def setup_of(cause: str, number: int) -> Setup:
     changes: dict[str, Any]
     match cause:
         case "healthy" | "small_validation_set":
-            epochs = int(rng.integers(60, 100))
-            changes = {"epochs": epochs, "dropout": rng.uniform(0.2, 0.45), "l2": 3e-4 * odd_pair}
-            changes |= {"plateau": True} if number % 4 == 3 else {"patience": epochs // 5}
+            epochs = int(rng.integers(80, 110))
+            changes = {"epochs": epochs, "dropout": rng.uniform(0.2, 0.4), "l2": 3e-4 * odd_pair}
+            changes |= {"patience": epochs // 5, "rate": s.rate * 1.5, "depth": min(s.depth, 2)}
             changes |= {"n_val": int(rng.integers(20, 61))} if cause == "small_validation_set" else {}
         case "healthy_long":
             changes = {"epochs": long}
@@ -105,12 +105,13 @@ def setup_of(cause: str, number: int) -> Setup:
             changes = {"epochs": int(rng.integers(6, 16)), "rate": s.rate / 4, "depth": min(s.depth, 2)}
             changes |= {"batch": 32}
         case "slow":
-            changes = {"epochs": int(rng.integers(20, 41)), "rate": s.rate / 100}
+            changes = {"epochs": int(rng.integers(25, 41)), "rate": s.rate / 100, "batch": 16}
+            changes |= {"depth": 1}
         case "lr_x100":
             changes = {"epochs": int(rng.integers(25, 45)), "rate": s.rate * 100}
         case "noisy_lr":
             changes = {"optimizer": "sgd", "activation": "tanh", "batch": 8}
-            changes |= {"rate": rng.uniform(0.1, 0.3) / (1 if s.family == "dense" else 3)}
+            changes |= {"rate": rng.uniform(0.1, 0.3) / (1 if s.family == "dense" else 1.5)}
             changes |= {"depth": 1, "width": int(rng.integers(16, 33))}
         case "shuffled_labels":
             shuffled = ("train", "val") if odd_pair else ("train",)
@@ -125,14 +126,15 @@ def setup_of(cause: str, number: int) -> Setup:
             changes |= {"family": "dense", "depth": 1, "rate": s.rate * (4 if s.optimizer == "sgd" else 8)}
             changes |= {"plateau": number % 3 > 0, "batch": 32, "epochs": long}
         case "dropout_0.9":
-            changes = {"dropout": 0.9, "width": int(rng.integers(32, 80)), "activation": "relu"}
-            changes |= {"depth": 1 if s.family == "cnn" else 2, "batch": 32, "epochs": long}
-            changes |= {"optimizer": ("adam", "rmsprop")[odd_pair], "rate": 4e-3}
+            width = int(rng.integers(16, 33)) * (3 if odd_pair else 1)
+            changes = {"dropout": 0.9, "width": width, "depth": 1 + odd_pair, "activation": "relu"}
+            changes |= {"family": "dense", "batch": 32, "epochs": long + 30}
+            changes |= {"optimizer": ("adam", "rmsprop")[number % 2], "rate": 4e-3}
         case "strong_l2":
-            changes = {"l2": 10 ** rng.uniform(-2.3, -1), "batch": 16}
+            changes = {"l2": 10 ** rng.uniform(-2, -1), "batch": 16}
         case "tiny_training_set":
-            changes = large | {"per_class": int(rng.integers(2, 7)), "batch": 8, "rate": s.rate * 2}
-            changes |= {"epochs": int(rng.integers(100, 201))}
+            changes = large | {"per_class": int(rng.integers(2, 7)), "batch": 8, "rate": s.rate * 4}
+            changes |= {"epochs": int(rng.integers(150, 250))}
         case "no_input":
             changes = {"skewed": odd_pair, "rate": s.rate * 5, "epochs": int(rng.integers(20, 50))}
             changes |= {"zero_inputs": True} if number % 3 else {"dead": True, "activation": "relu"}

@@ -4,6 +4,7 @@ from archsearch.diagnosis.rules.diverged import Diverged
 from archsearch.diagnosis.rules.early_stopped import EarlyStopped
 from archsearch.diagnosis.rules.enough_epochs import EnoughEpochs
 from archsearch.diagnosis.rules.learning_rate_gone import LearningRateGone
+from archsearch.diagnosis.rules.memorised import Memorised
 from archsearch.diagnosis.rules.not_converged import NotConverged
 from archsearch.diagnosis.rules.not_learning import NotLearning
 from archsearch.diagnosis.rules.overfit import Overfit
@@ -22,6 +23,7 @@ __all__ = [
     "EnoughEpochs",
     "LearningRateGone",
     "Measured",
+    "Memorised",
     "NotConverged",
     "NotLearning",
     "Overfit",

@@ -32,8 +32,11 @@ class NotConverged:
         such a run holds 3 %. Of a loss that fell to nearly nothing, 5 % are not worth more epochs.
     creep : float
         The other way to be still falling, for losses that creep: 15 % of all that each loss has fallen, fell
-        in the last quarter, however little that is. A straight line's last quarter has 25 %, that of an
-        exponential descent whose run holds twice its time constant 10 %.
+        in the last quarter. A straight line's last quarter has 25 %, that of an exponential descent whose
+        run holds twice its time constant 10 %.
+    worth : float
+        0.5 % of the best validation loss: a creeping loss that falls by less in a quarter of the run would
+        not gain 5 % in more than twice the run.
     certainty : float
         2 standard errors of the slope of the validation loss, the usual 5 %; twice as many for a creeping
         loss, whose fall is small.
@@ -46,6 +49,7 @@ class NotConverged:
     fall: Threshold = 0.05
     unsettled: Threshold = 0.03
     creep: Threshold = 0.15
+    worth: Threshold = 0.005
     certainty: Threshold = 2.0
 
     def measure(self, reading: Reading) -> Measured:
@@ -66,7 +70,7 @@ class NotConverged:
         val_share = _share(val_fall, _descent(reading.val_trend))
         share = np.minimum(val_share, _share(train_fall, _descent(reading.train_trend)))
         far = (np.minimum(val_fall, train_fall) >= self.fall * reading.scale) & (share >= self.unsettled)
-        creeps = share >= self.creep
+        creeps = (share >= self.creep) & (val_fall >= self.worth * reading.scale)
         return np.asarray(
             (far & (certainty >= self.certainty)) | (creeps & (certainty >= 2 * self.certainty))
         )

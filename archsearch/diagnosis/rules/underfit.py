@@ -26,7 +26,7 @@ class Underfit:
     Attributes
     ----------
     shortfall : float
-        One third of the way from the class frequencies' loss down to the reference is missing. An opinion:
+        One quarter of the way from the class frequencies' loss down to the reference is missing. An opinion:
         less is a matter of tuning, more is another class of model.
     certainty : float
         2 standard errors of the validation loss for its number of samples, the usual 5 %.
@@ -42,7 +42,7 @@ class Underfit:
     title: ClassVar[str] = "Settled far above the reference"
     flag: ClassVar[str] = ""
     needs: ClassVar[tuple[str, ...]] = ("prior_entropy", "reference_loss", "train_loss_eval")
-    shortfall: Threshold = 1 / 3
+    shortfall: Threshold = 0.25
     certainty: Threshold = 2.0
     unsettled: Threshold = 0.1
     late_fall: Threshold = 0.25
