@@ -88,7 +88,7 @@ class Evidence:
     fallen: float
 
 
-CALIBRATION = Calibration(intercept=2.47, support=0.51, lacking=-1.24, no_prior=2.06, fallen=-3.80)
+CALIBRATION = Calibration(intercept=2.20, support=0.54, lacking=-1.17, no_prior=2.12, fallen=-3.48)
 
 
 def confidence_in(place: int, reading: Reading) -> float:

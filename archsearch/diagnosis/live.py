@@ -48,7 +48,7 @@ class Settled:
         frequencies', and may wake it. One that lies still is dead.
     """
 
-    code: ClassVar[str] = "AS801"
+    code: ClassVar[str] = "AS901"
     title: ClassVar[str] = "Settled"
     least: int = 10
     certainty: float = 2.0
@@ -160,7 +160,7 @@ def settled(curves: Curves, context: Context | None = None, *, rate_may_drop: bo
     Returns
     -------
     Finding or None
-        That of the rule that found the fault, or with the code AS801. None while the training is to go on.
+        That of the rule that found the fault, or with the code AS901. None while the training is to go on.
     """
     return SETTLED.judge(curves, context or Context(), rate_may_drop=rate_may_drop)
 

@@ -91,7 +91,7 @@ def quiet():
 def test_settled_curves_are_ended_only_where_no_drop_of_the_rate_is_planned():
     curves = quiet()
     epoch, found = stop(curves, rate_may_drop=False)
-    assert (found.code, found.outcome) == ("AS801", "ok")
+    assert (found.code, found.outcome) == ("AS901", "ok")
     assert found.message == (
         f"Settled: {60 - epoch} more epochs would lower the validation loss by less than 1 %."
     )
