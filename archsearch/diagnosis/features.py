@@ -78,15 +78,19 @@ def median_error(width: int) -> float:
 def noise(losses: FloatArray) -> FloatArray:
     """Standard deviation of one epoch about the curve's trend, shape (...).
 
-    From the second differences of the run's second half, which are blind to any straight trend; for white
-    noise of variance s² they have variance 6 s². Their median absolute value makes it robust to spikes.
-    Zero for curves of fewer than four epochs.
+    From the second and the third differences of the run's second half: the former are blind to any straight
+    trend, the latter to a bend as well. For white noise of variance s² they have variance 6 s² and 20 s²; the
+    smaller estimate is the one with less of the trend in it. Median absolute values make them robust to
+    spikes. Zero for curves of fewer than four epochs.
     """
-    half = losses[..., -max(4, math.ceil(losses.shape[-1] / 2)) :]
-    bends = np.diff(half, n=2, axis=-1)
-    if bends.shape[-1] < 2:
+    half = losses[..., -max(5, math.ceil(losses.shape[-1] / 2)) :]
+    if half.shape[-1] < 4:
         return np.zeros(losses.shape[:-1])
-    return np.asarray(MAD_TO_SD * np.median(np.abs(bends), axis=-1) / math.sqrt(6), dtype=np.float64)
+    estimates = [
+        MAD_TO_SD * np.median(np.abs(np.diff(half, n=order, axis=-1)), axis=-1) / math.sqrt(variance)
+        for order, variance in ((2, 6), (3, 20))
+    ]
+    return np.asarray(np.minimum(*estimates), dtype=np.float64)
 
 
 def level_noise(losses: FloatArray, trend: FloatArray, width: int) -> FloatArray:

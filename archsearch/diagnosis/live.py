@@ -162,7 +162,8 @@ def settled(curves: Curves, context: Context | None = None, *, rate_may_drop: bo
     Finding or None
         That of the rule that found the fault, or with the code AS901. None while the training is to go on.
     """
-    return SETTLED.judge(curves, context or Context(), rate_may_drop=rate_may_drop)
+    with np.errstate(over="ignore", invalid="ignore"):  # as `diagnose`
+        return SETTLED.judge(curves, context or Context(), rate_may_drop=rate_may_drop)
 
 
 def _falls(losses: FloatArray, reading: Reading) -> bool:

@@ -59,7 +59,7 @@ class Reading:
     trend_width : int
         Epochs of the window behind the trends.
     turn : int
-        Epochs up to the best one, and the rest of its window; of resampled curves, those of the original.
+        Epochs up to the best one; of resampled curves, those of the original.
     """
 
     numbers: NDArray[np.intp]
@@ -87,8 +87,15 @@ class Reading:
         return int(self.val.shape[-1])
 
     @property
+    def best_epoch(self) -> NDArray[np.intp]:
+        """Number of the epoch with the lowest validation loss in the window of the trend's, shape (...)."""
+        away = np.abs(np.arange(self.epochs) - self.best[..., None])
+        near = np.where(away <= self.trend_width // 2, self.val, np.inf)
+        return np.asarray(self.numbers[np.argmin(near, axis=-1)])
+
+    @property
     def level_width(self) -> int:
-        """Epochs of the line behind final levels."""
+        """Epochs of the median behind final levels."""
         return max(self.trend_width, features.window(self.epochs, LEVEL_SHARE))
 
     def lacks(self, needs: Iterable[str]) -> set[str]:
@@ -218,7 +225,7 @@ def reading_of(
         train_level=raw_train_level if train_eval is None else features.level(train_eval, level_width),
         val_level=features.level(val, level_width),
         trend_width=width,
-        turn=like.turn if like else int(best) + width // 2 + 1,
+        turn=like.turn if like else int(best) + 1,
     )
 
 

@@ -21,7 +21,7 @@ from archsearch.diagnosis.order import (
 from archsearch.diagnosis.reading import Reading, aligned, finite_until, picked, read, shortened
 from archsearch.diagnosis.rules import judge
 from archsearch.diagnosis.rules.rule import FAULT
-from archsearch.diagnosis.values import Context, Curves, Diagnosis, Finding, Verdict
+from archsearch.diagnosis.values import Context, Curves, Diagnosis, Finding, Verdict, as_losses
 
 NOT_FINITE = ("AS100", "Loss is no number")
 NO_CURVE = ("AS000", "Nothing to judge")
@@ -41,7 +41,7 @@ def diagnose(curves: Curves, context: Context | None = None, *, confidence: bool
     context : Context, optional
         What is known besides; whatever is None is named in `Diagnosis.missing` if a rule needed it.
     confidence : bool
-        Whether to estimate the probability that the verdict is right, which takes ten times as long.
+        Whether to estimate the probability that the verdict is right, which takes several times as long.
 
     Returns
     -------
@@ -142,16 +142,20 @@ def _delivered_index(reading: Reading) -> int:
 
 
 def _usable(context: Context) -> Context:
-    """The context with numbers that are not finite taken as not known, and what follows from the others."""
-    names = ("prior_entropy", "val_loss_spread", "reference_loss", "best_val_loss")
-    values = {name: getattr(context, name) for name in names}
-    unusable = [name for name, value in values.items() if value is not None and not math.isfinite(value)]
-    if context.n_val is not None and not context.n_val >= 1:
-        unusable.append("n_val")
+    """The context with what is no usable number taken as not known, and what follows from the others."""
+    numbers = ("prior_entropy", "val_loss_spread", "reference_loss", "best_val_loss", "n_val")
+    unusable = [name for name in numbers if not _is_finite(getattr(context, name))]
+    unusable += [
+        name for name in ("prior_entropy", "n_val") if name not in unusable and not getattr(context, name) > 0
+    ]
     known = replace(context, **dict.fromkeys(unusable))
     if known.prior_entropy is None and known.class_frequencies:
-        return replace(known, prior_entropy=_entropy(np.asarray(known.class_frequencies, dtype=float)))
+        return replace(known, prior_entropy=_entropy(as_losses(known.class_frequencies)))
     return known
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float | np.number) and math.isfinite(value)
 
 
 def _entropy(frequencies: FloatArray) -> float | None:
@@ -160,4 +164,4 @@ def _entropy(frequencies: FloatArray) -> float | None:
     if not (np.isfinite(frequencies).all() and (frequencies >= 0).all() and total > 0):
         return None
     shares = frequencies[frequencies > 0] / total
-    return float(-(shares * np.log(shares)).sum())
+    return float(-(shares * np.log(shares)).sum()) or None

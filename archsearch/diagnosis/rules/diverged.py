@@ -52,8 +52,10 @@ class Diverged:
 
     def sentence(self, reading: Reading, evidence: Mapping[str, float], outcome: Outcome) -> str:
         """From where to where the loss climbed."""
-        if outcome != "fault":
+        if outcome != "fault" and evidence["descent_lost"] < self.lost:
             return "Train loss did not climb back towards its start."
+        if outcome != "fault":
+            return "Train loss rose again, but not far, or validation loss did not rise with it."
         lowest, level = float(reading.train_trend.min()), float(reading.train_level)
         return (
             f"Train loss climbed from {loss(lowest)} back to {loss(level)} and stayed, "

@@ -61,8 +61,11 @@ class Memorised:
             absent = "train_loss_eval" if not reading.train_is_eval else "prior_entropy"
             return f"Without {absent} it can't be said how wide the generalization gap is."
         share = f"{percent(evidence['gap'])} of the class frequencies' loss"
+        if outcome == "ok" and evidence["gap"] < 0:
+            return f"Validation loss is below train loss, by {share}."
         if outcome == "ok":
-            return f"The generalization gap is {share}."
+            few = "" if evidence["gap"] < self.gap else ", which so few validation samples may explain"
+            return f"The generalization gap is {share}{few}."
         return (
             f"Validation loss settled at {loss(float(reading.val_level))} while train loss ended at "
             f"{loss(float(reading.train_level))}: a gap of {share}."

@@ -80,6 +80,8 @@ class NotConverged:
         last = f"the last {reading.tail} of {reading.epochs} epochs"
         falls = bool(self.falls(reading))
         if not falls:
+            if evidence["val_fall"] >= self.fall and evidence["certainty"] >= self.certainty:
+                return f"Validation loss fell in the last {reading.tail} epochs, train loss hardly or little."
             settled = "had settled" if abs(evidence["val_fall"]) < self.fall else "did not keep falling"
             return f"Validation loss {settled} in the last {reading.tail} epochs."
         scale = float(reading.scale)

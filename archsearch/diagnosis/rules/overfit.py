@@ -32,7 +32,8 @@ class Overfit:
         14 %: growth of the gap above which histories labelled overfit lie, in the simulated ones of Li et al.
         (2024, arXiv 2401.10359).
     train_fall : float
-        3 %, as the rise: it is the train loss that goes on falling, not both that rise.
+        3 %, as the rise: it is the train loss that goes on falling, not both that rise. One that has changed
+        by less stands still.
     steadiness : float
         0.7, the correlation with time of a rise of which time explains one half (r²). A rise as steady as
         that is no noise, however small; and a train loss that has nothing left to fall to may stand still
@@ -68,7 +69,7 @@ class Overfit:
         val_error, train_error = reading.val_error / reading.scale, reading.train_error / reading.scale
         error, luck = math.sqrt(2) * val_error, reading.luck * val_error
         steadiness, steady = self._steady(reading)
-        stands = train_fall >= -self.certainty * math.sqrt(2) * train_error
+        stands = train_fall >= -np.maximum(self.train_fall, self.certainty * math.sqrt(2) * train_error)
         apart = (train_fall >= self.train_fall) | (stands & steady)
         grew = (rise + train_fall >= self.growth) & apart
         rose = (rise >= self.rise) & ((rise > self.certainty * error + luck) | steady)
@@ -83,7 +84,7 @@ class Overfit:
             steadiness=steadiness,
             rise_error=error,
             luck=luck,
-            best_epoch=reading.numbers[reading.best],
+            best_epoch=reading.best_epoch,
         )
 
     def _steady(self, reading: Reading) -> tuple[FloatArray, NDArray[np.bool_]]:
@@ -104,11 +105,14 @@ class Overfit:
     def sentence(self, reading: Reading, evidence: Mapping[str, float], outcome: Outcome) -> str:
         """By how much the validation loss rose since which epoch, and the train loss fell."""
         best = int(evidence["best_epoch"])
+        if outcome == "ok" and evidence["gap_growth"] >= self.growth:
+            return f"The gap to the train loss has grown since epoch {best}, as both losses rose."
         if outcome == "ok":
             return f"The gap between train and validation loss stayed as it was at the best epoch ({best})."
         train_then = abs(float(features.at(reading.train_trend, reading.best)))
         fell = percent(float(reading.train_fall) / max(train_then, 1e-9 * float(reading.scale)))
+        train = f"train loss fell {fell}" if evidence["train_fall"] > 0 else "train loss stood still"
         if outcome == "fault":
             rose = percent(evidence["rise"])
-            return f"Validation loss rose {rose} above its best (epoch {best}) while train loss fell {fell}."
-        return f"Train loss fell {fell} since epoch {best}; validation loss neither gained nor clearly lost."
+            return f"Validation loss rose {rose} above its best (epoch {best}) while {train}."
+        return f"Since epoch {best} {train}; validation loss neither gained nor clearly lost."
