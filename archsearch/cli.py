@@ -305,21 +305,29 @@ def spaces(name: str | None) -> None:
         print_space(name)
 
 
+def _not_empty(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not value.strip():
+        raise click.BadParameter("it is empty; give a name.")
+    return value
+
+
 @main.command()
 @click.argument("curves", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True,
     help="table: for people; json, csv: for programs.",
 )  # fmt: skip
-@click.option("--mlflow", metavar="URI", help="Judge an experiment's runs in this MLflow, too.")
-@click.option("--experiment", metavar="NAME", help="The experiment in MLflow.")
 @click.option(
-    "--train-metric", metavar="NAME", default="loss", show_default=True,
-    help="The runs' metric of the train loss.",
+    "--mlflow", metavar="URI", callback=_not_empty, help="Judge an experiment's runs in this MLflow, too."
+)
+@click.option("--experiment", metavar="NAME", callback=_not_empty, help="The experiment in MLflow.")
+@click.option(
+    "--train-metric", metavar="NAME", callback=_not_empty,
+    help="The runs' metric of the train loss.  [default: loss]",
 )  # fmt: skip
 @click.option(
-    "--val-metric", metavar="NAME", default="val_loss", show_default=True,
-    help="The runs' metric of the validation loss.",
+    "--val-metric", metavar="NAME", callback=_not_empty,
+    help="The runs' metric of the validation loss.  [default: val_loss]",
 )  # fmt: skip
 @click.option("--tag", is_flag=True, help="Write verdict and confidence to the runs as tags.")
 def diagnose(
@@ -327,15 +335,15 @@ def diagnose(
     form: Any,
     mlflow: str | None,
     experiment: str | None,
-    train_metric: str,
-    val_metric: str,
+    train_metric: str | None,
+    val_metric: str | None,
     tag: bool,
 ) -> None:
     """Judge loss CURVES that any program recorded: good, overfit, underfit, not converged and so on.
 
     CURVES are files: CSV or Parquet with the columns epoch, train_loss (or loss) and val_loss, with a column
     curve where there are several; what Keras' CSVLogger writes; or its History.history as JSON. What can't be
-    read is said on stderr, the rest is judged, and the exit code is 2.
+    judged is said on stderr, the rest is judged, and the exit code is 2.
 
     \b
     Examples:
@@ -348,12 +356,17 @@ def diagnose(
         raise click.UsageError("Name files of curves, or an experiment with --mlflow and --experiment.")
     if (mlflow is None) != (experiment is None):
         raise click.UsageError("--mlflow and --experiment belong together.")
-    if tag and mlflow is None:
-        raise click.UsageError("--tag is for the runs of an experiment: give --mlflow and --experiment.")
+    about_runs = {"--tag": tag, "--train-metric": train_metric, "--val-metric": val_metric}
+    given = [option for option, value in about_runs.items() if value]
+    if given and mlflow is None:
+        raise click.UsageError(
+            f"{given[0]} is for the runs of an experiment: give --mlflow and --experiment."
+        )
 
     from archsearch.commands.diagnose import Experiment, diagnose_all
 
-    runs = Experiment(mlflow, experiment, train_metric, val_metric, tag) if mlflow and experiment else None
+    metrics = train_metric or "loss", val_metric or "val_loss"
+    runs = Experiment(mlflow, experiment, *metrics, tag) if mlflow and experiment else None
     sys.exit(ExitCode.FINISHED if diagnose_all(curves, runs, form) else ExitCode.REFUSED)
 
 

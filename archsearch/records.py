@@ -343,6 +343,8 @@ class DataSummary:
         Of the samples, their labels and their split.
     warnings : tuple of str
         What the audit found that a reader of the results should know, a sentence each.
+    balanced : bool
+        Whether the data's class weights make each class count the same.
     """
 
     source: str
@@ -355,6 +357,7 @@ class DataSummary:
     prior_entropy: float
     fingerprint: str
     warnings: tuple[str, ...] = ()
+    balanced: bool = False
 
 
 @dataclass(frozen=True, slots=True)

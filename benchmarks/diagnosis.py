@@ -12,22 +12,30 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.linear_model import LogisticRegression
+from scipy.optimize import minimize
 from sklearn.metrics import f1_score
 from sklearn.model_selection import GroupKFold
 
 from archsearch.diagnosis import Context, Curves, Diagnosis, diagnose
-from archsearch.diagnosis.confidence import CALIBRATION, Evidence, evidence_for
+from archsearch.diagnosis.confidence import (
+    CALIBRATION,
+    MOST_WITHOUT_HALVES,
+    Calibration,
+    Evidence,
+    evidence_for,
+)
 from archsearch.diagnosis.order import VERDICTS, deciding
 from archsearch.diagnosis.reading import read
 
 DOUBTFUL = "tinyimagenet_KDSWA"
 BOOTSTRAPS, FOLDS, BINS, MOST_CONFIDENT = 1000, 10, 10, 0.8
+EVIDENCE = [field.name for field in fields(Evidence)]
+ABLATED = ("no prior", "two curves")
 OWN = Path(__file__).parents[1] / "tests" / "recorded" / "known_faults.parquet"
 
 
@@ -55,12 +63,14 @@ def main(words: list[str]) -> None:
     if not paths:
         sys.exit(__doc__)
     cases = [*labelled(paths[0]), *stress(paths[0])]
-    real = [case for path in paths[1:] or [OWN] if path.exists() for case in known_faults(path)]
+    real = [case for path in paths[1:] or [OWN] for case in known_faults(path)]
     judged = [(case, diagnose(case.curves, case.context)) for case in [*cases, *real]]
     table = pd.DataFrame([_row(case, diagnosis) for case, diagnosis in judged])
     if "--calibrate" in words:
-        weights = fitted(table)
-        print(", ".join(f"{name}={weight:.2f}" for name, weight in weights.items()))
+        table = table[table.support.notna() & ~table.source.str.endswith(ABLATED)]
+        weights = fitted(table[EVIDENCE].to_numpy(float), table.is_right.to_numpy(float))
+        names = [field.name for field in fields(Calibration)]
+        print(", ".join(f"{name}={weight:.2f}" for name, weight in zip(names, weights, strict=True)))
         return
     verdicts(table)
     confidence(table)
@@ -112,7 +122,12 @@ def known_faults(path: Path) -> Iterator[Case]:
             names = ("train_loss", "val_loss", "train_loss_eval", "learning_rate", "val_accuracy")
             curves = Curves(*(curve[name].to_numpy(dtype=float) for name in names))
             right = frozenset(first.expected.split(";"))
-            yield Case(f"real, {dataset}", name, f"{dataset} {first.cause}", right, False, curves, context)
+            group = f"{dataset} {first.cause}"
+            yield Case(f"real, {dataset}", name, group, right, False, curves, context)
+            no_prior = replace(context, prior_entropy=None)
+            yield Case(f"real, {dataset}, no prior", name, group, right, False, curves, no_prior)
+            alone = Curves(curves.train_loss, curves.val_loss)
+            yield Case(f"real, {dataset}, two curves", name, group, right, False, alone, Context())
 
 
 def _known(value: float) -> float | None:
@@ -153,14 +168,16 @@ def verdicts(table: pd.DataFrame) -> None:
         "0.988 (best single rule, 419)",
     )
     for source, least, anchor in (
-        ("stress", 0.96, "0.951 (prototype)"),
-        ("stress alone", 0.65, "0.629 (prototype)"),
+        ("stress", 0.96, "0.951"),
+        ("stress alone", 0.65, "0.629"),
     ):
         part = table[table.source == source]
         figure(f"all verdicts, {source} ({len(part)})", part, macro_f1, least, f"{anchor} (prototype)")
     for source in table.source[table.source.str.startswith("real, ")].unique():
         part = table[table.source == source]
         figure(f"share right, {source} ({len(part)} trainings)", part, share_right, None, "")
+        if source.endswith(ABLATED):
+            continue
         causes = part.assign(cause=part.group.str.split(" ", n=1).str[1]).groupby("cause", sort=True)
         for cause, of_cause in causes:
             counts = ", ".join(f"{name} {count}" for name, count in of_cause.verdict.value_counts().items())
@@ -196,9 +213,13 @@ def share_right(part: pd.DataFrame) -> float:
 def confidence(table: pd.DataFrame) -> None:
     """Confidence as each curve would have it if its group had not been seen in the calibration."""
     print(f"\n{'confidence, cross-validated over groups':58}{'reached':>9}{'':17}{'at most':>10}")
+    of_folder = ~table.source.str.startswith("real")
+    ablated = table.source.str.endswith(ABLATED)
     pooled = {
-        "sets of FOLDER, pooled": table[~table.source.str.startswith("real")],
-        "with real trainings": table,
+        "sets of FOLDER, pooled": table[of_folder],
+        "without stress alone": table[of_folder & (table.source != "stress alone")],
+        "with real trainings": table[~ablated],
+        "and these knowing less": table,
     }
     for name, part in pooled.items():
         part = part[part.support.notna()]
@@ -213,12 +234,29 @@ def confidence(table: pd.DataFrame) -> None:
 
 
 def cross_validated(part: pd.DataFrame) -> np.ndarray:
-    features, right = part[WEIGHTS].to_numpy(float), part.is_right.to_numpy(bool)
+    evidence, right = part[EVIDENCE].to_numpy(float), part.is_right.to_numpy(float)
     probabilities = np.zeros(len(part))
-    for seen, unseen in GroupKFold(FOLDS, shuffle=True, random_state=0).split(features, groups=part.group):
-        model = LogisticRegression().fit(features[seen], right[seen])
-        probabilities[unseen] = model.predict_proba(features[unseen])[:, 1]
-    return np.where(part.is_capped, np.minimum(probabilities, 0.89), probabilities)
+    for seen, unseen in GroupKFold(FOLDS, shuffle=True, random_state=0).split(evidence, groups=part.group):
+        probabilities[unseen] = modelled(fitted(evidence[seen], right[seen]), evidence[unseen])
+    return np.where(part.is_capped, np.minimum(probabilities, MOST_WITHOUT_HALVES), probabilities)
+
+
+def modelled(weights: np.ndarray, evidence: np.ndarray) -> np.ndarray:
+    """`Calibration.probability` of many."""
+    support, lacking, unmoved = evidence.T
+    doubt = np.exp(-weights[2] * lacking - weights[3] * unmoved)
+    return doubt / (1 + np.exp(-weights[0] - weights[1] * support))
+
+
+def fitted(evidence: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Weights of `Calibration` by maximum likelihood, within the bounds that it names."""
+
+    def loss(weights: np.ndarray) -> float:
+        chance = np.clip(modelled(weights, evidence), 1e-9, 1 - 1e-9)
+        return float(-(right * np.log(chance) + (1 - right) * np.log(1 - chance)).sum())
+
+    bounds = [(-5, 5), (0, 3), (0.01, 1), (0, 5)]
+    return minimize(loss, [2.0, 0.5, 0.02, 0.5], method="L-BFGS-B", bounds=bounds).x
 
 
 def calibration_error(probabilities: np.ndarray, right: np.ndarray) -> float:
@@ -229,17 +267,6 @@ def calibration_error(probabilities: np.ndarray, right: np.ndarray) -> float:
             abs(right[bins == each].mean() - probabilities[bins == each].mean()) * (bins == each).mean()
             for each in np.unique(bins)
         )
-    )
-
-
-WEIGHTS = [field.name for field in fields(Evidence)]
-
-
-def fitted(table: pd.DataFrame) -> dict[str, float]:
-    part = table[table.support.notna()]
-    model = LogisticRegression().fit(part[WEIGHTS].to_numpy(float), part.is_right.to_numpy(bool))
-    return {"intercept": float(model.intercept_[0])} | dict(
-        zip(WEIGHTS, map(float, model.coef_[0]), strict=True)
     )
 
 

@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from archsearch.commands.tables import console, print_table
+from archsearch.commands.tables import console, print_table, to_stdout
 from archsearch.diagnosis import Diagnosis, diagnose
 from archsearch.errors import DataError, TrackingError
 from archsearch.histories import RecordedCurve, read_file
+from archsearch.histories.table import listed, plain
 from archsearch.ranking import deciding
 from archsearch.report.words import NONE, count, listing
 
@@ -56,7 +58,7 @@ def diagnose_all(paths: Sequence[Path], experiment: Experiment | None, form: For
     Returns
     -------
     bool
-        Whether everything could be read, and tagged where that is asked for.
+        Whether everything could be read and judged, and tagged where that is asked for.
     """
     faults: list[str] = []
     notes: list[str] = []
@@ -67,8 +69,9 @@ def diagnose_all(paths: Sequence[Path], experiment: Experiment | None, form: For
         curves += runs
     with _bar("judging") as advance:
         all_judged = judged(curves, advance)
-    {"table": show, "json": as_json, "csv": as_csv}[form](all_judged)
-    sys.stdout.flush()
+    faults += _bad_curves(all_judged)
+    with to_stdout():
+        {"table": show, "json": as_json, "csv": as_csv}[form](all_judged)
     if experiment is not None and experiment.tag and run_ids:
         notes += _tag(experiment, dict(zip(run_ids, all_judged[-len(run_ids) :], strict=True)), faults)
     for line in [*(f"archsearch: {note}" for note in [*_notes(curves), *notes]), *faults]:
@@ -97,8 +100,8 @@ def show(all_judged: Sequence[Judged]) -> None:
 
 
 def as_json(all_judged: Sequence[Judged]) -> None:
-    """Print a JSON list, an object a line; numbers that JSON doesn't know are null."""
-    lines = [json.dumps(_object(one), ensure_ascii=False, allow_nan=False) for one in all_judged]
+    """Print a JSON list, an object a line, in ASCII; numbers that JSON doesn't know are null."""
+    lines = [json.dumps(_object(one), allow_nan=False) for one in all_judged]
     print("[" + ",\n ".join(lines) + "]")
 
 
@@ -129,8 +132,8 @@ def _row(one: Judged) -> list[str]:
     return [
         diagnosis.verdict,
         "" if diagnosis.delivered is diagnosis.verdict else diagnosis.delivered,
-        NONE if diagnosis.confidence is None else f"{diagnosis.confidence:.2f}",
-        one.recorded.name,
+        f"{diagnosis.confidence:.2f}" if diagnosis.confidence else NONE,
+        plain(one.recorded.name),
         why,
     ]
 
@@ -157,6 +160,14 @@ def _object(one: Judged) -> dict[str, Any]:
             for finding in diagnosis.findings
         ],
     }
+
+
+def _bad_curves(all_judged: Iterable[Judged]) -> Iterator[str]:
+    """A sentence on each curve of one epoch only, or without any number."""
+    for one in all_judged:
+        train, val = one.recorded.curves.train_loss, one.recorded.curves.val_loss
+        if np.size(val) <= 1 or not (np.isfinite(train) & np.isfinite(val)).any():
+            yield f"archsearch: curve {plain(one.recorded.name)}: {deciding(one.diagnosis).message}"
 
 
 def _from_files(paths: Sequence[Path], faults: list[str]) -> list[RecordedCurve]:
@@ -192,6 +203,7 @@ def _from_experiment(
                 experiment.train_metric,
                 experiment.val_metric,
                 on_skipped=notes.append,
+                on_fault=lambda fault: faults.append(f"archsearch: {fault}"),
                 on_progress=advance,
             )
         except TrackingError as error:
@@ -220,10 +232,9 @@ def _notes(curves: Iterable[RecordedCurve]) -> Iterator[str]:
             about[note].append(curve.name)
     for note, names in about.items():
         if len(names) == 1:
-            yield f"curve {names[0]}: {note}"
+            yield f"curve {plain(names[0])}: {note}"
         else:
-            shown = ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
-            yield f"{len(names)} curves ({shown}): {note}"
+            yield f"{len(names)} curves ({listed(names, most=NAMED)}): {note}"
 
 
 @contextmanager

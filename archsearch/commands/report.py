@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from archsearch.commands.result import judge
+from archsearch.commands.judging import judged_as_it_stands
 from archsearch.report import write_report
-from archsearch.study import Place, Record
+from archsearch.study import Place
 
 
 def redraw(place: Place, output: Path | None) -> Path:
@@ -21,10 +21,7 @@ def redraw(place: Place, output: Path | None) -> Path:
     Path
         Of the report.
     """
-    snapshot = place.snapshot()
-    with Record.open(place.record, read_only=True) as record:
-        judged = judge(snapshot, record.judgements())
-        mirrored = record.mirrored()
+    judged, mirrored = judged_as_it_stands(place)
     path = output or Path("reports") / f"{judged.snapshot.name}.html"
     link = mirrored.uri if mirrored else None
     return write_report(judged.snapshot, judged.diagnoses, judged.ranked, path, tracking_link=link)

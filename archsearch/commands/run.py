@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from archsearch.commands.audit import audited, warn
+from archsearch.commands.judging import judged_and_kept
 from archsearch.commands.result import NOTHING_TO_DO, Judged, SearchResult, judge
 from archsearch.data.references import class_frequencies, linear_model, summarise
 from archsearch.data.shapes import data_shape
@@ -24,7 +25,7 @@ from archsearch.errors import ArchsearchError, DataError, Refused, StoreError, T
 from archsearch.execution import WorkerPool, require_backend
 from archsearch.execution.builds import Builder
 from archsearch.execution.hypermodels import arguments_of, builder_for, require_builds
-from archsearch.records import SearchSnapshot, Status, TrialResult
+from archsearch.records import SearchSnapshot, Status
 from archsearch.report import write_report
 from archsearch.space import SearchSpace
 from archsearch.study import (
@@ -296,7 +297,7 @@ def _conclude(
 
     `exhausted` has the families of which no more trials can be made, with the reasons.
     """
-    judged = _judged_and_kept(work.record)
+    judged = judged_and_kept(work.record)
     if status == NOTHING_TO_DO and judged.snapshot.status == Outcome.ALL_FAILED:
         status = Outcome.ALL_FAILED
     report, notes = None, []
@@ -316,22 +317,6 @@ def _conclude(
         notes.append(f"no report: {error}")
     note = _bring_into_line(work, mirror, work.result(judged, status, report, []))
     return work.result(judged, status, report, [*notes, note] if note else notes)
-
-
-def _judged_and_kept(record: Record) -> Judged:
-    """Judge all trials of a record against each other, and store what that changes."""
-    snapshot, stored = record.snapshot(), record.judgements()
-    judged = judge(snapshot, stored)
-    pairs = zip(judged.snapshot.trials, snapshot.trials, strict=True)
-    trials = [trial for trial, before in pairs if _verdict_of(trial) != _verdict_of(before)]
-    changed = {key: each for key, each in judged.judgements.items() if each is not stored.get(key)}
-    if trials or changed:
-        record.put_judgements(trials, changed)
-    return judged
-
-
-def _verdict_of(trial: TrialResult) -> tuple[object, ...]:
-    return trial.verdict, trial.delivered, trial.confidence, trial.agreement
 
 
 def _why_fewer(snapshot: SearchSnapshot, exhausted: Mapping[str, str]) -> str:

@@ -1,8 +1,11 @@
 """Tables for a terminal: fitted to its width there, whole in a pipe."""
 
+import io
+import os
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -61,15 +64,29 @@ def print_table(
 
 
 def console() -> Console:
-    """A console on stdout, as wide as the terminal, or boundless in a pipe."""
-    is_terminal = sys.stdout.isatty()
+    """A console on stdout, as wide as the terminal or `COLUMNS` in the environment, else boundless."""
+    has_width = sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit()
     return Console(
         markup=False,
         emoji=False,
         highlight=False,
-        width=None if is_terminal else WHOLE,
-        soft_wrap=not is_terminal,
+        width=None if has_width else WHOLE,
+        soft_wrap=not has_width,
     )
+
+
+@contextmanager
+def to_stdout() -> Iterator[None]:
+    """Print whatever encoding stdout has, and name it where it takes no more."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, "stdout") from None
 
 
 def _lines(columns: Sequence[str], rows: Sequence[Sequence[str]], gap: str = "  ") -> Iterator[str]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from archsearch.data.dataset import Dataset, Samples
 from archsearch.data.splits import draw
+from archsearch.data.weights import class_weights
 from archsearch.records import CLASS_FREQUENCIES, LINEAR_MODEL, DataSummary, Reference
 
 # What keeps the linear model a matter of seconds.
@@ -47,7 +48,14 @@ def summarise(dataset: Dataset, source: str, warnings: Sequence[str] = ()) -> Da
         prior_entropy=class_frequencies(dataset).val_loss,
         fingerprint=dataset.fingerprint,
         warnings=(*dataset.notes, *_unreadable(dataset.unreadable), *warnings),
+        balanced=dataset.class_weights
+        == class_weights("balanced", dataset.y[parts.train], dataset.shape.classes),
     )
+
+
+def _is_balanced(dataset: Dataset) -> bool:
+    labels = dataset.y[dataset.split.train]
+    return dataset.class_weights == class_weights("balanced", labels, dataset.shape.classes)
 
 
 def _unreadable(files: Sequence[str]) -> Iterator[str]:

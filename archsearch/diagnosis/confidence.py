@@ -1,10 +1,11 @@
-"""How likely a verdict is right: how often it survives other noise, and other opinions.
+"""How likely a verdict is right: how often it survives other noise, other opinions, and another end.
 
 The curves are resampled by a moving-block bootstrap of their noise (Künsch 1989): deviations from the trend
 are drawn again in blocks from nearby epochs, the same for train and validation loss, so that jumps stay as
 large, as clustered and as common to both as they were. Each resampled curve is judged by rules whose
-thresholds are drawn anew as well, since they are opinions. The share that keeps the verdict, and what the
-rules would have liked to know, are turned into a probability by a logistic regression.
+thresholds are drawn anew as well, since they are opinions, and as if training had ended somewhat sooner,
+since that is an accident too. The share that keeps the verdict, and what the rules would have liked to know,
+make a probability (`Calibration`).
 """
 
 import math
@@ -19,8 +20,11 @@ from archsearch.diagnosis.features import FloatArray
 from archsearch.diagnosis.order import PRECEDENCE, are_alike, deciding
 from archsearch.diagnosis.reading import Reading, picked, reading_of
 
-REPLICATES = 100
-"""Resampled curves: a share of 0.95 is then known to 0.02, and a curve of 100 epochs takes some 20 ms."""
+REPLICATES = 40
+"""Resampled curves for each of `ENDS`: a share of 0.95 is then known to 0.02."""
+
+ENDS = (0.0, 0.05, 0.1)
+"""Shares of the run by which it might as well have been shorter."""
 
 OPINION = 0.3
 """Standard deviation of the logarithm of a threshold: other reasonable people may choose one a third off."""
@@ -34,61 +38,58 @@ LEAST_HALF = 20
 MOST_WITHOUT_HALVES = 0.89
 """Confidence that a verdict can have which does not follow from every second epoch alone."""
 
-LEAST_LEFT, MOST_LEFT = 0.001, 1.5
-"""Bounds of the share of the first validation loss that is left: beyond, it says no more."""
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What speaks for and against a verdict, as numbers.
+
+    Attributes
+    ----------
+    support : float
+        Log-odds of the share of resampled curves with the same verdict.
+    lacking : float
+        Number of absent inputs that the rules up to the verdict's would have liked to have.
+    unmoved : float
+        Of verdicts that leave open whether anything was learned, as the prior entropy is not known: the
+        share of the first validation loss that is left at the end, squared. What learned nothing has hardly
+        moved. In [0, 1]; 0 where the prior entropy is known or does not matter.
+    """
+
+    support: float
+    lacking: float
+    unmoved: float
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Logistic regression of whether a verdict is right; fitted by ``benchmarks/diagnosis.py --calibrate``.
+    """How likely a verdict is right: that it is no accident, and that nothing unknown speaks against it.
 
-    On 232 histories of Li et al. (2024, arXiv 2401.10359), labelled overfit or not, on 660 simulated curves
-    of known kind, once with and once without what is known besides, and on real trainings of known fault.
+    The first is a logistic curve of the support, the second an exponential of what is not known; as a
+    product, so that what is absent can only lower the confidence. The weights are maximum-likelihood fits,
+    rounded (``benchmarks/diagnosis.py --calibrate``): to 232 histories of Li et al. (2024, arXiv 2401.10359),
+    labelled overfit or not, to 660 simulated curves of known kind, with and without what is known besides,
+    and to 189 real trainings of known fault, with all that a search knows.
 
     Attributes
     ----------
-    intercept : float
-    support : float
-        Weight of the log-odds of the share of resampled curves with the same verdict.
-    lacking : float
-        Of each input that the rules up to the verdict's would have liked to have.
-    no_prior : float
-        Of verdicts that leave open whether anything was learned, as the prior entropy is not known. Other
-        noise is then the least doubt: the share of resampled curves is not weighed.
-    fallen : float
-        Of the logarithm of the validation loss's end over its start, for these: what learned nothing has
-        hardly fallen.
+    intercept, support : float
+        Of the logistic curve.
+    lacking, unmoved : float
+        Rates of the exponential, at least 0.
     """
 
     intercept: float
     support: float
     lacking: float
-    no_prior: float
-    fallen: float
+    unmoved: float
 
-    def probability(self, evidence: "Evidence") -> float:
+    def probability(self, evidence: Evidence) -> float:
         """Probability in (0, 1) that a verdict with this evidence is right."""
-        log_odds = (
-            self.intercept
-            + self.support * evidence.support
-            + self.lacking * evidence.lacking
-            + self.no_prior * evidence.no_prior
-            + self.fallen * evidence.fallen
-        )
-        return 1 / (1 + math.exp(-log_odds))
+        no_accident = 1 / (1 + math.exp(-self.intercept - self.support * evidence.support))
+        return no_accident * math.exp(-self.lacking * evidence.lacking - self.unmoved * evidence.unmoved)
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What speaks for and against a verdict, as numbers; the names are those of `Calibration`'s weights."""
-
-    support: float
-    lacking: float
-    no_prior: float
-    fallen: float
-
-
-CALIBRATION = Calibration(intercept=2.20, support=0.54, lacking=-1.17, no_prior=2.12, fallen=-3.48)
+CALIBRATION = Calibration(intercept=2.2, support=0.72, lacking=0.01, unmoved=0.8)
 
 
 def confidence_in(place: int, reading: Reading) -> float:
@@ -114,20 +115,35 @@ def evidence_for(place: int, reading: Reading) -> Evidence:
     """What the calibration weighs."""
     rules = [rule for rule, _ in PRECEDENCE[: place + 1]]
     lacking = reading.lacks(name for rule in rules for name in rule.needs)
-    no_prior = "prior_entropy" in lacking
-    if not no_prior:
-        share = (support(place, reading) * REPLICATES + 0.5) / (REPLICATES + 1)
-        return Evidence(math.log(share / (1 - share)), len(lacking), 0.0, 0.0)
-    start = max(abs(float(reading.val[0])), np.finfo(float).tiny)
-    left = min(max(abs(float(reading.val_level)) / start, LEAST_LEFT), MOST_LEFT)
-    return Evidence(0.0, len(lacking), 1.0, math.log(left))
+    drawn = REPLICATES * len(ENDS)
+    share = (support(place, reading) * drawn + 0.5) / (drawn + 1)
+    return Evidence(
+        support=math.log(share / (1 - share)),
+        lacking=len(lacking),
+        unmoved=_left(reading) ** 2 if "prior_entropy" in lacking else 0.0,
+    )
 
 
-def support(place: int, reading: Reading, replicates: int = REPLICATES) -> float:
+def _left(reading: Reading) -> float:
+    """Share of the first validation loss that is left at the end, in [0, 1].
+
+    1 for losses that may be negative: of those nobody knows what nothing is.
+    """
+    if reading.val.min() < 0:
+        return 1.0
+    return float(np.clip(reading.val_level / max(float(reading.val[0]), np.finfo(float).tiny), 0, 1))
+
+
+def support(place: int, reading: Reading) -> float:
     """Share of resampled curves with the same verdict."""
     rng = np.random.default_rng(0)
-    rules = [_varied(rule, rng, replicates) for rule, _ in PRECEDENCE]
-    return float(np.mean(are_alike(deciding(resampled(reading, rng, replicates), rules), place)))
+    alike = []
+    for end in ENDS:
+        rules = [_varied(rule, rng, REPLICATES) for rule, _ in PRECEDENCE]
+        epochs = reading.epochs - round(end * reading.epochs)
+        shorter = reading if epochs == reading.epochs else picked(reading, slice(0, epochs))
+        alike.append(are_alike(deciding(resampled(shorter, rng, REPLICATES), rules), place))
+    return float(np.mean(alike))
 
 
 def _halves_agree(place: int, reading: Reading) -> bool:

@@ -14,6 +14,9 @@ FloatArray = NDArray[np.float64]
 MAD_TO_SD = 1.4826
 """Standard deviation of a normal variable over its median absolute deviation."""
 
+SINGLE = 12
+"""Epochs from which on a single spike can be told from many."""
+
 
 def window(epochs: int, share: float, least: int = 3) -> int:
     """Odd number of epochs covering `share` of the run, at least `least` where the run is that long.
@@ -148,14 +151,17 @@ def largest_spike(losses: FloatArray, trend: FloatArray) -> FloatArray:
 def typical_jump(losses: FloatArray) -> FloatArray:
     """Root mean square distance of the epochs from a straight trend, shape (...); zero below three epochs.
 
-    From second differences, as `noise`, but with every spike counted in full: one of height h has second
-    differences h, −2 h and h, which sum to 6 h² in squares. It serves short runs too, whose smoothed trend
-    would follow each jump.
+    From second differences, as `noise`, but with spikes counted in full: one of height h has second
+    differences h, −2 h and h, which sum to 6 h² in squares. Of `SINGLE` epochs or more the three largest are
+    left out: one spike alone is no habit of jumping. It serves short runs too, whose smoothed trend would
+    follow each jump.
     """
     if losses.shape[-1] < 3:
         return np.zeros(losses.shape[:-1])
-    bends = np.diff(losses, n=2, axis=-1)
-    return np.asarray(np.sqrt(np.mean(bends**2, axis=-1) / 6), dtype=np.float64)
+    squares = np.diff(losses, n=2, axis=-1) ** 2
+    if losses.shape[-1] >= SINGLE:
+        squares = np.sort(squares, axis=-1)[..., :-3]
+    return np.asarray(np.sqrt(np.mean(squares, axis=-1) / 6), dtype=np.float64)
 
 
 def steadiness(losses: FloatArray, start: NDArray[np.intp]) -> FloatArray:

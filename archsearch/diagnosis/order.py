@@ -44,13 +44,14 @@ from archsearch.diagnosis.values import Verdict
 RULES_VERSION = 2
 """Goes up whenever a rule, a threshold or the order changes: stored verdicts carry it."""
 
-ENOUGH_EPOCHS, OVERFIT, MEMORISED, UNDERFIT = EnoughEpochs(), Overfit(), Memorised(), Underfit()
+ENOUGH_EPOCHS, OVERFIT, NOT_LEARNING = EnoughEpochs(), Overfit(), NotLearning()
+MEMORISED, UNDERFIT = Memorised(), Underfit()
 
 PRECEDENCE: tuple[tuple[Rule, Verdict], ...] = (
     (ENOUGH_EPOCHS, Verdict.INCONCLUSIVE),
     (Diverged(), Verdict.DIVERGED),
     (OVERFIT, Verdict.OVERFIT),
-    (NotLearning(), Verdict.NOT_LEARNING),
+    (NOT_LEARNING, Verdict.NOT_LEARNING),
     (Unstable(), Verdict.UNSTABLE),
     (NotConverged(), Verdict.NOT_CONVERGED),
     (MEMORISED, Verdict.OVERFIT),

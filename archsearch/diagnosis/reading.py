@@ -125,13 +125,15 @@ class Reading:
     def val_error(self) -> FloatArray:
         """Standard error of the validation loss's trend, shape (...); times √2 that of `rise`.
 
-        The larger of that before the best epoch and that of the run's end, so that a quiet end makes an old
-        chance low no more certain.
+        The larger of that before the best epoch and that since, so that a quiet end makes an old chance low
+        no more certain. Apart, since the turn between them is no noise.
         """
-        early = slice(0, self.turn)
+        sides = (slice(0, self.turn), slice(self.turn - 1, None))
         return np.maximum(
-            features.level_noise(self.val, self.val_trend, self.trend_width),
-            features.level_noise(self.val[..., early], self.val_trend[..., early], self.trend_width),
+            *(
+                features.level_noise(self.val[..., side], self.val_trend[..., side], self.trend_width)
+                for side in sides
+            )
         )
 
     @property

@@ -10,6 +10,7 @@ from archsearch.diagnosis.features import FloatArray
 from archsearch.diagnosis.order import (
     ENOUGH_EPOCHS,
     MEMORISED,
+    NOT_LEARNING,
     OVERFIT,
     PRECEDENCE,
     REMARKS,
@@ -116,12 +117,14 @@ def _diagnose_not_finite(curves: Curves, context: Context) -> Diagnosis:
 def _delivered(reading: Reading, verdict: Verdict) -> Verdict:
     """Verdict of the weights of the delivered epoch.
 
-    Stopping at the best epoch undoes overfitting, and divergence if the run had settled by then. Jumps, a
-    loss still falling or never fallen, and underfitting are the same in the delivered weights as in the
-    run.
+    Stopping at the best epoch undoes overfitting, unless nothing had been learned by then, and divergence if
+    the run had settled by then. Jumps, a loss still falling or never fallen, and underfitting are the same in
+    the delivered weights as in the run.
     """
     index = _delivered_index(reading)
     if verdict is Verdict.OVERFIT:
+        if NOT_LEARNING.nothing_at(reading, index):
+            return Verdict.NOT_LEARNING
         # Weights from after the best epoch are as overfit as the run.
         wide = int(MEMORISED.measure_at(reading, index).outcome) == FAULT
         if wide or OVERFIT.worse_at(reading, index):

@@ -2,16 +2,28 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from archsearch.diagnosis import Context, Curves
 from archsearch.errors import DataError
-from archsearch.histories.context import context_value
+from archsearch.histories.context import check_epochs, context_value
 from archsearch.histories.epochs import Epochs, IntArray
-from archsearch.histories.table import PER_CURVE, PER_EPOCH, FloatArray, Table, listed, refuse_twice_named
+from archsearch.histories.table import (
+    PER_CURVE,
+    PER_EPOCH,
+    FloatArray,
+    Table,
+    listed,
+    plain,
+    refuse_twice_named,
+    shown,
+)
 from archsearch.histories.values import RecordedCurve
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LOSSES = ("train_loss", "val_loss")
 
@@ -35,6 +47,8 @@ class Recordings:
 def recordings(table: Table, name: str) -> Recordings:
     """The curves of a table; one that can't be used doesn't keep the others from being judged.
 
+    Rows without a column `epoch` are one epoch each, in their order.
+
     Parameters
     ----------
     table : Table
@@ -49,8 +63,10 @@ def recordings(table: Table, name: str) -> Recordings:
         If a column is missing, a cell holds no number, or a row doesn't say its curve and epoch.
     """
     columns = _columns(table)
+    if "epoch" not in columns:
+        table = replace(table, notes=(*table.notes, "There is no column epoch: each row is taken for one."))
     curves, faults = [], []
-    for one, rows in _rows_by_curve(table, name, columns["epoch"]):
+    for one, rows in _rows_by_curve(table, name, columns.get("epoch")):
         try:
             curves.append(_curve(table, one, rows, columns))
         except DataError as error:
@@ -66,7 +82,7 @@ def _columns(table: Table) -> dict[str, FloatArray]:
     for field, possible in PER_EPOCH.items():
         if there := [name for name in possible if name in names]:
             found[field] = there[0]
-    needed = {"epoch": "epoch", "train_loss": "train_loss or loss", "val_loss": "val_loss"}
+    needed = {"train_loss": "train_loss or loss", "val_loss": "val_loss"}
     missing = [f"no column {words}" for field, words in needed.items() if field not in found]
     if missing:
         raise DataError(f"{table.source}: {', '.join(missing)}; the columns are {listed(names)}")
@@ -75,30 +91,48 @@ def _columns(table: Table) -> dict[str, FloatArray]:
     return {field: table.numbers(name) for field, name in found.items()}
 
 
-def _rows_by_curve(table: Table, name: str, epochs: FloatArray) -> Iterator[tuple[str, IntArray]]:
+def _rows_by_curve(table: Table, name: str, epochs: FloatArray | None) -> Iterator[tuple[str, IntArray]]:
     """Each curve's name with its rows in the order of their epochs; curves in that of their first rows."""
     import pandas as pd
 
-    odd = ~(np.isfinite(epochs) & (epochs >= 0) & (epochs < 2**53) & (epochs % 1 == 0))
-    if odd.any():
-        row = int(odd.argmax())
-        held = "is empty" if np.isnan(epochs[row]) else f"holds {epochs[row]:g}"
-        raise DataError(f"{table.place(row)}: column epoch {held}; epochs are whole numbers from 0 or 1 up")
+    if epochs is None:
+        epochs = np.zeros(len(table.frame))
+    _check_epochs(table, epochs)
     if "curve" not in table.frame:
         yield name, np.argsort(epochs, kind="stable")
         return
-    cells = table.frame["curve"]
-    nameless = (cells.isna() | (cells.astype(str) == "")).to_numpy()
-    if nameless.any():
-        raise DataError(f"{table.place(int(nameless.argmax()))}: column curve is empty")
-    codes, names = pd.factorize(cells.astype(str))
+    codes, names = pd.factorize(_names(table))
     order = np.lexsort((epochs, codes))
     yield from zip(names, np.split(order, np.flatnonzero(np.diff(codes[order])) + 1), strict=True)
 
 
+def _check_epochs(table: Table, epochs: FloatArray) -> None:
+    with np.errstate(invalid="ignore"):  # the remainder of infinity
+        odd = ~(np.isfinite(epochs) & (epochs >= 0) & (epochs < 2**53) & (epochs % 1 == 0))
+    if odd.any():
+        row = int(odd.argmax())
+        held = "is empty" if np.isnan(epochs[row]) else f"holds {epochs[row]:g}"
+        raise DataError(f"{table.place(row)}: column epoch {held}; epochs are whole numbers from 0 or 1 up")
+
+
+def _names(table: Table) -> "pd.Series[str]":
+    """The cells of the column `curve` as texts."""
+    import pandas as pd
+
+    cells = table.frame["curve"]
+    if not pd.api.types.is_string_dtype(cells):
+        for row, cell in enumerate(cells):
+            if hasattr(cell, "__len__") and not isinstance(cell, str):
+                raise DataError(f"{table.place(row)}: column curve holds {shown(cell)}, which is no name")
+    nameless = (cells.isna() | (cells.astype(str) == "")).to_numpy()
+    if nameless.any():
+        raise DataError(f"{table.place(int(nameless.argmax()))}: column curve is empty")
+    return cells.astype(str)
+
+
 def _curve(table: Table, name: str, rows: IntArray, columns: Mapping[str, FloatArray]) -> RecordedCurve:
-    where = f"{table.source}: curve {name}"
-    epochs = _epochs(table, where, rows, columns["epoch"])
+    where = f"{table.source}: curve {plain(name)}"
+    epochs = _epochs(table, where, rows, columns.get("epoch"))
     series = {field: epochs.spread(columns[field][rows]) for field in PER_EPOCH if field in columns}
     _refuse_empty(where, series)
     notes = [*table.notes, *epochs.notes()]
@@ -109,11 +143,17 @@ def _curve(table: Table, name: str, rows: IntArray, columns: Mapping[str, FloatA
     context = Context(**{field: _constant(table, field, rows, columns[field]) for field in known})
     if context.planned_epochs is not None:
         context = replace(context, planned_epochs=epochs.planned(context.planned_epochs))
+    try:
+        check_epochs(context, len(series["val_loss"]))
+    except ValueError as error:
+        raise DataError(f"{where}: {error}") from None
     return RecordedCurve(name, Curves(**series), context, (*notes, *remarks))
 
 
-def _epochs(table: Table, where: str, rows: IntArray, numbers: FloatArray) -> Epochs:
+def _epochs(table: Table, where: str, rows: IntArray, numbers: FloatArray | None) -> Epochs:
     """The epochs of a curve's rows, each once and most of them there."""
+    if numbers is None:
+        return Epochs.of(np.arange(1, len(rows) + 1))
     ordered = numbers[rows].astype(np.int64)
     again = ordered[1:][ordered[1:] == ordered[:-1]]
     if len(again):
@@ -136,9 +176,12 @@ def _epochs(table: Table, where: str, rows: IntArray, numbers: FloatArray) -> Ep
 
 def _refuse_empty(where: str, series: Mapping[str, FloatArray]) -> None:
     """Two losses without any number are a training that failed at once; one of them was not recorded."""
-    empty = [field for field in LOSSES if np.isnan(series[field]).all()]
+    missing = {field: np.isnan(series[field]) for field in LOSSES}
+    empty = [field for field, rows in missing.items() if rows.all()]
     if len(empty) == 1:
         raise DataError(f"{where}: {empty[0]} has no number in any row: it must be recorded to be judged")
+    if not empty and np.logical_or(*missing.values()).all():
+        raise DataError(f"{where}: no row has both losses: they must be recorded at the same epochs")
 
 
 def _usable(series: dict[str, FloatArray]) -> tuple[dict[str, FloatArray], list[str]]:

@@ -6,12 +6,12 @@ import json
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archsearch.errors import DataError
-from archsearch.histories.columns import columns_frame
+from archsearch.histories.columns import columns_table
 from archsearch.histories.curves import Recordings, recordings
-from archsearch.histories.table import ABSENT, KNOWN, Table, refuse_twice_named
+from archsearch.histories.table import ABSENT, KNOWN, Table, known_names, refuse_twice_named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,34 +56,32 @@ def _content(path: Path) -> bytes:
 
 def _table(source: str, content: bytes) -> Table:
     if content.startswith(b"PAR1"):
-        return Table(source, _parquet(source, content))
+        import pandas as pd
+
+        return Table.of(source, _parsed(source, "Parquet", lambda: pd.read_parquet(io.BytesIO(content))))
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise DataError(f"{source}: is neither Parquet nor text in UTF-8 (CSV, JSON)") from None
     if text.lstrip().startswith(("{", "[")):
-        return Table(source, _json(source, text))
+        return _json(source, text)
     return _csv(source, text)
 
 
-def _parquet(source: str, content: bytes) -> "pd.DataFrame":
-    import pandas as pd
+def _json(source: str, text: str) -> Table:
+    def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        refuse_twice_named(source, [name for name, _ in pairs])
+        return dict(pairs)
 
-    frame = _parsed(source, "Parquet", lambda: pd.read_parquet(io.BytesIO(content)))
-    # Columns may have been made the index; one that only numbers the rows is none.
-    return frame.reset_index(drop=all(name is None for name in frame.index.names)).rename(columns=str)
-
-
-def _json(source: str, text: str) -> "pd.DataFrame":
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=each_once)
     except (ValueError, RecursionError) as error:
         place = f":{error.lineno}:{error.colno}" if isinstance(error, json.JSONDecodeError) else ""
         raise DataError(f"{source}{place}: is no JSON: {getattr(error, 'msg', error)}") from None
     if not isinstance(value, dict):
         kind = "a list" if isinstance(value, list) else "a single value"
         raise DataError(f"{source}: holds {kind}, not an object of lists as Keras' History.history")
-    return columns_frame(source, value)
+    return columns_table(source, value)
 
 
 def _csv(source: str, text: str) -> Table:
@@ -92,19 +90,25 @@ def _csv(source: str, text: str) -> Table:
     # Lines without content keep their place, so that every row knows its line.
     blank = len(text) - len(text.lstrip("\r\n"))
     first_line = text[:blank].count("\n") + 1
-    heading = io.StringIO(text[blank:], newline=None).readline()
+    body = text[blank:]
+    heading = io.StringIO(body, newline=None).readline()
+    if heading.startswith("#"):
+        raise DataError(f"{source}:{first_line}: begins with #: take lines of comment out of the file")
     separator = max(SEPARATORS, key=heading.count)
-    names = [name.strip() for name in next(csv.reader([heading], delimiter=separator))]
-    notes: tuple[str, ...] = ()
+    names = known_names(next(csv.reader([heading], delimiter=separator)))
+    notes = []
     if names[0] == "" and "epoch" not in names:
         names[0] = "epoch"
-        notes = ("The first column has no heading and is taken for the epoch.",)
+        notes.append("The first column has no heading and is taken for the epoch.")
     refuse_twice_named(f"{source}:{first_line}", names)
+    unfinished = _unfinished(source, body, separator, names, first_line)
+    if unfinished:
+        notes.append("The last line is not whole and is left out: the file may still be being written.")
     frame = _parsed(
         source,
         "CSV",
         lambda: pd.read_csv(
-            io.StringIO(text[blank:]),
+            io.StringIO(body),
             sep=separator,
             header=0,
             names=[name or f"column {number}" for number, name in enumerate(names, 1)],
@@ -119,7 +123,46 @@ def _csv(source: str, text: str) -> Table:
     )
     known = [name for name in frame if name in KNOWN]
     is_blank = (frame[known].isna() | (frame[known] == "")).all(axis=1)
-    return Table(source, frame[~is_blank], first_line + 1, notes)
+    if separator != ",":
+        frame = frame.assign(**{name: _with_points(frame[name]) for name in known if name != "curve"})
+    return Table(source, frame[~is_blank].drop(unfinished, errors="ignore"), first_line + 1, tuple(notes))
+
+
+def _unfinished(source: str, body: str, separator: str, names: list[str], first_line: int) -> list[int]:
+    """Number of the last row, counted from 0, where it was not written to its end; else none.
+
+    That is a row of too few fields, or one without a line's end that stops before a cell that others have.
+
+    Raises
+    ------
+    DataError
+        If another row is too short: its cells may stand under the wrong headings.
+    """
+    width = max((number for number, name in enumerate(names, 1) if name), default=1)
+    reader = csv.reader(io.StringIO(body, newline=""), delimiter=separator)
+    try:
+        rows = [
+            (number, reader.line_num, row) for number, row in enumerate(reader, -1) if "".join(row).strip()
+        ]
+    except csv.Error as error:
+        raise DataError(f"{source}: can't be read as CSV: {error}") from None
+    for _, line, row in rows[:-1]:
+        if len(row) < width:
+            hint = "; take lines of comment out of the file" if row[0].startswith("#") else ""
+            raise DataError(f"{source}:{first_line - 1 + line}: has {len(row)} of {width} fields{hint}")
+    number, _, last = rows[-1]
+    has_end, before = body.endswith(("\n", "\r")), rows[-2:][0][2]
+    is_cut = not has_end and not last[-1].strip() and bool(before[-1].strip())
+    return [number] if len(last) < width or is_cut else []
+
+
+def _with_points(cells: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Texts such as ``0,5``, which some languages write for 0.5, with a point."""
+    import pandas as pd
+
+    if pd.api.types.is_numeric_dtype(cells) or cells.astype(str).str.contains(".", regex=False).any():
+        return cells
+    return cells.str.replace(",", ".", regex=False)
 
 
 def _parsed(source: str, kind: str, parse: "Callable[[], pd.DataFrame]") -> "pd.DataFrame":

@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from archsearch.diagnosis import Context, Curves
 from archsearch.errors import DataError
-from archsearch.histories.columns import columns_frame, numbered
+from archsearch.histories.columns import columns_table
 from archsearch.histories.context import with_words
 from archsearch.histories.curves import Recordings, recordings
 from archsearch.histories.files import read_file
@@ -33,7 +35,8 @@ def recorded(history: object, **context: Any) -> RecordedCurve:
         If it is none of these, or can't be judged; with what was received.
     """
     curve = _recorded(history)
-    return RecordedCurve(curve.name, curve.curves, with_words(curve.context, context), curve.notes)
+    known = with_words(curve.context, context, epochs=np.size(curve.curves.train_loss))
+    return RecordedCurve(curve.name, curve.curves, known, curve.notes)
 
 
 def _recorded(history: object) -> RecordedCurve:
@@ -44,12 +47,11 @@ def _recorded(history: object) -> RecordedCurve:
     logs = getattr(history, "history", history)
     if isinstance(logs, Mapping):
         columns = {**logs, **_keras_extras(history)}
-        return _only(NAME, recordings(Table(NAME, columns_frame(NAME, columns)), NAME))
+        return _only(NAME, recordings(columns_table(NAME, columns), NAME))
     import pandas as pd
 
     if isinstance(history, pd.DataFrame):
-        frame = history.reset_index(drop=all(name is None for name in history.index.names))
-        return _only(NAME, recordings(Table(NAME, numbered(frame.rename(columns=str))), NAME))
+        return _only(NAME, recordings(Table.of(NAME, history), NAME))
     raise DataError(
         f"diagnose: got a {type(history).__name__}; give a Keras History, a mapping of lists such as "
         "History.history, a pandas DataFrame, archsearch.diagnosis.Curves, or the path of a file"

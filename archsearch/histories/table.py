@@ -33,6 +33,9 @@ PER_CURVE = (*NUMBERS, *COUNTS, *YES_OR_NO)
 KNOWN = ("curve", "epoch", *(name for names in PER_EPOCH.values() for name in names), *PER_CURVE)
 """Every column that is read; others are left aside."""
 
+ALSO_CALLED = {"step": "epoch"}
+"""What other programs call a column; it counts where there is none of the right name."""
+
 ABSENT = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan", "NULL", "null", "None")
 """What programs write where there is no number; Keras' CSVLogger writes NA."""
 
@@ -59,6 +62,12 @@ class Table:
     frame: "pd.DataFrame"
     first_line: int | None = None
     notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, source: str, frame: "pd.DataFrame") -> "Table":
+        """The table of a frame, whose index may hold columns; one that only numbers the rows is none."""
+        columns = frame.reset_index(drop=all(name is None for name in frame.index.names))
+        return cls(source, columns.set_axis(known_names([str(name) for name in columns]), axis=1))
 
     @property
     def unit(self) -> str:
@@ -109,8 +118,8 @@ def as_number(cell: Any, *, words: bool = False) -> float | None:
             return float("nan")
         cell = _YES_OR_NO.get(cell.lower(), cell) if words else cell
     try:
-        return float(cell)
-    except (TypeError, ValueError):
+        return None if getattr(cell, "ndim", 0) else float(cell)
+    except (TypeError, ValueError, OverflowError):
         # pandas' own mark of an empty cell refuses to be a number.
         return float("nan") if type(cell).__name__ in ("NAType", "NaTType") else None
 
@@ -121,9 +130,23 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]} …"
 
 
+def plain(name: str) -> str:
+    """A name as it is, or in quotes where it holds what would steer a terminal."""
+    return name if name.isprintable() else shown(name)
+
+
 def listed(names: Sequence[str], most: int = 20) -> str:
     """Names in a row, the first of many."""
-    return ", ".join(names[:most]) + (", …" if len(names) > most else "")
+    return ", ".join(map(plain, names[:most])) + (", …" if len(names) > most else "")
+
+
+def known_names(names: Sequence[str]) -> list[str]:
+    """Names of columns with those that are known written as we write them, whatever their case."""
+    plainly = [name.strip() for name in names]
+    folded = [name.lower() if name.lower() in (*KNOWN, *ALSO_CALLED) else name for name in plainly]
+    # A column of exactly that name counts before one that is only written like it.
+    known = [own if new != own and new in plainly else new for own, new in zip(plainly, folded, strict=True)]
+    return [own if ALSO_CALLED.get(own, own) in known else ALSO_CALLED[own] for own in known]
 
 
 def refuse_twice_named(where: str, names: Sequence[str]) -> None:

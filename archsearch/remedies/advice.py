@@ -104,6 +104,8 @@ FASTER_BY_3, FASTER_BY_10 = (
 
 _DECAYED = "learning_rate_decayed_to_zero"
 _ONE_CLASS = "predicts_one_class"
+# The validation loss never turned up: there is no better epoch to stop at.
+_WIDE_GAP = "AS202"
 _UNDECAYED = (
     Advice(CONSTANT_RATE, "the learning rate had come down to nothing before the losses settled", _DECAYED),
     Advice(MORE_EPOCHS, "the learning rate comes down more slowly in a longer run", _DECAYED),
@@ -113,7 +115,10 @@ ADVICE: Mapping[Verdict, tuple[Advice, ...]] = MappingProxyType(
     {
         Verdict.GOOD: (),
         Verdict.OVERFIT: (
-            Advice(EARLY_STOPPING, "epochs after the best one only memorise the training data"),
+            Advice(AUGMENTATION, "images that are never the same twice can't be memorised", _WIDE_GAP),
+            Advice(
+                EARLY_STOPPING, "epochs after the best one only memorise the training data", unless=_WIDE_GAP
+            ),
             Advice(RAISE_DROPOUT, "neurons that drop out at random can't memorise samples together"),
             Advice(RAISE_L2, "smaller weights make a smoother function"),
             Advice(RAISE_DECAY, "smaller weights make a smoother function"),

@@ -153,10 +153,10 @@ def full_precision(subject: Subject) -> Made:
 
 
 def balance_classes(subject: Subject) -> Made:
-    """Balanced class weights, unless the classes are about equally large."""
-    if subject.recipe.class_weights == "balanced":
-        return None
+    """Balanced class weights, unless they are balanced already or the classes are about equally large."""
     data = subject.data
+    if subject.recipe.class_weights == "balanced" or (data is not None and data.balanced):
+        return None
     if data is not None and data.prior_entropy >= EVEN * math.log(len(data.classes)):
         return None
     return "Weigh classes so that each counts the same", _with(subject, class_weights="balanced")

@@ -18,7 +18,8 @@ VERDICT_MEANINGS = MappingProxyType(
     {
         "good": "Both losses settled, at a level that is low for this data. A gap between them is no fault "
         "while it costs no validation loss.",
-        "overfit": "The validation loss turns up while the train loss goes on falling.",
+        "overfit": "The validation loss turns up while the train loss goes on falling, or settles far above "
+        "it.",
         "underfit": "Both curves settle, but the train loss in inference mode stays high against other runs "
         "on the same data or the linear model.",
         "not_converged": "The losses were still falling when training ended.",

@@ -19,7 +19,7 @@ from archsearch.records import (
 from archsearch.report.next_trials import next_trials
 from archsearch.report.sentences import STATUS_WORDS, headline, sentences
 from archsearch.report.values import Curve, FamilyRow, FlagNote, RankingRow, ReportSummary, TrialCard
-from archsearch.report.words import NOT_JUDGED
+from archsearch.report.words import NOT_JUDGED, listing
 
 
 def summarise(
@@ -125,7 +125,7 @@ def _reference_row(reference: Reference) -> RankingRow:
         val_accuracy=reference.val_accuracy,
         parameters=reference.parameters,
         seconds=reference.seconds,
-        reason="no network: what any network has to beat",
+        reason="what any network has to beat",
     )
 
 
@@ -184,12 +184,22 @@ def _measured(
 
 
 def _ending(trial: TrialResult) -> str:
-    reasons = [run.reason for run in trial.runs if run.reason]
+    reasons = {run.seed: run.reason for run in trial.runs if run.reason}
     if reasons:
-        return "; ".join(dict.fromkeys(reasons))
+        return _by_seed(reasons) if len(trial.runs) > 1 else next(iter(reasons.values()))
     if trial.status.is_failure or trial.status is Status.PRUNED:
         return "no reason was recorded"
     return "stopped early" if any(run.early_stopped for run in trial.runs) else ""
+
+
+def _by_seed(reasons: Mapping[int, str]) -> str:
+    seeds: dict[str, list[str]] = {}
+    for seed, reason in reasons.items():
+        seeds.setdefault(reason, []).append(str(seed))
+    return "; ".join(
+        f"{'seed' if len(alike) == 1 else 'seeds'} {listing(alike)}: {reason}"
+        for reason, alike in seeds.items()
+    )
 
 
 def _curve(run: TrainingRun) -> Curve:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from archsearch.diagnosis import diagnosis_of, judge_trial, with_diagnosis
+from archsearch.diagnosis import diagnosis_of, judge_trial, judge_trials, with_diagnosis
 from archsearch.errors import SpaceError
 from archsearch.execution import EpochEnded, Executor, RunEnded
 from archsearch.execution.builds import BuildStopped
@@ -110,6 +110,7 @@ class Search:
         self._trials = {trial.number: trial for trial in record.trials()[0]}
         self._interrupted = [t.number for t in self._trials.values() if t.status is Status.RUNNING]
         self._judgements = record.judgements()
+        self._judge_stale()
         self._running: dict[int, list[TrainingRun]] = {}
         self._epochs: dict[int, list[EpochRecord]] = {}
         self._planner = Planner(
@@ -163,6 +164,23 @@ class Search:
                 self._handle(event)
             self.driver_seconds += time.monotonic() - started
         return Outcome.INTERRUPTED
+
+    def _judge_stale(self) -> None:
+        """Judge once what older rules or none have judged, instead of whenever a trial ends."""
+        ended = [trial for trial in self._trials.values() if trial.status is not Status.RUNNING]
+        judgements = judge_trials(ended, self._data, self._linear, self._judgements, anew=False)
+        changed = {key: each for key, each in judgements.items() if each is not self._judgements.get(key)}
+        if not changed:
+            return
+        numbers = {number for number, _ in changed}
+        trials = [
+            with_diagnosis(trial, diagnosis_of(trial, judgements))
+            for trial in ended
+            if trial.number in numbers
+        ]
+        self._record.put_judgements(trials, changed)
+        self._trials |= {trial.number: trial for trial in trials}
+        self._judgements = judgements
 
     def _nothing_to_try(self) -> SpaceError:
         return SpaceError(

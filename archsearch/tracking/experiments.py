@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from archsearch.diagnosis import Diagnosis
-from archsearch.errors import TrackingError
+from archsearch.errors import DataError, TrackingError
 from archsearch.histories import RecordedCurve
 from archsearch.histories.table import listed
 from archsearch.ranking import deciding
@@ -39,6 +39,7 @@ def read_experiment(
     val_metric: str = VAL_LOSS,
     *,
     on_skipped: Skipped | None = None,
+    on_fault: Skipped | None = None,
     on_progress: Progress | None = None,
 ) -> list[tuple[str, RecordedCurve]]:
     """Read the loss curves of an experiment's runs, the oldest run first.
@@ -53,6 +54,8 @@ def read_experiment(
         Metrics with one loss per epoch. The defaults stand for other usual names of the same as well.
     on_skipped : callable, optional
         Takes a sentence for each run without these metrics. Runs that only hold others are not mentioned.
+    on_fault : callable, optional
+        Takes a sentence for each run with these metrics whose losses can't be judged.
     on_progress : callable, optional
         Takes how many runs are read, and of how many.
 
@@ -76,14 +79,19 @@ def read_experiment(
             for sentence in skipped:
                 on_skipped(sentence)
         names = Counter(run.info.run_name for run, _ in chosen)
-        curves = []
+        curves: list[tuple[str, RecordedCurve]] = []
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            for logged in pool.map(lambda found: _logged(client, *found), chosen):
+            fetched = pool.map(lambda found: _logged(client, *found), chosen)
+            for number, logged in enumerate(fetched, 1):
                 run_id, name = logged.run_id, logged.name
                 shown = f"{name} ({run_id[:8]})" if names[name] > 1 else name
-                curves.append((run_id, replace(recorded_curve(logged), name=shown)))
+                try:
+                    curves.append((run_id, recorded_curve(replace(logged, name=shown))))
+                except DataError as error:
+                    if on_fault:
+                        on_fault(str(error))
                 if on_progress:
-                    on_progress(len(curves), len(chosen))
+                    on_progress(number, len(chosen))
     return curves
 
 

@@ -1,18 +1,28 @@
 """From what anyone's program logged to MLflow to the loss curves of one training."""
 
 import math
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from archsearch.diagnosis import Context, Curves
+from archsearch.errors import DataError
 from archsearch.histories import RecordedCurve
 from archsearch.histories.context import context_value
 from archsearch.histories.table import PER_CURVE, PER_EPOCH, as_number
 from archsearch.report.words import count
+from archsearch.tracking.steps import (
+    PER_BATCH,
+    Point,
+    Series,
+    are_apart,
+    at_steps_of,
+    have_no_steps,
+    last_known,
+    series,
+)
 
 TRAIN_LOSS, VAL_LOSS = "loss", "val_loss"
 
@@ -28,24 +38,6 @@ EXTRAS = {name: PER_EPOCH[name] for name in ("train_loss_eval", "val_accuracy", 
 INPUTS = {*PER_CURVE, "delivered_epoch"} - {"best_val_loss", "dropout"}
 """Fields of `Context` that are looked for under their own names. A ``best_val_loss`` that programs log is the
 run's own and not the best of all; rates of dropout have many names."""
-
-PER_BATCH = 5
-"""A train loss logged at least so many times as often as the validation loss is taken for one of batches:
-validating every fifth epoch only is rarer than logging five times an epoch."""
-
-Series = Mapping[int, float]
-"""Values by step."""
-
-
-class Point(Protocol):
-    """One logged value, as MLflow's ``Metric`` has it."""
-
-    @property
-    def value(self) -> float: ...  # noqa: D102
-    @property
-    def step(self) -> int: ...  # noqa: D102
-    @property
-    def timestamp(self) -> int: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,22 +76,38 @@ def metric_name(wanted: str, logged: Iterable[str]) -> str | None:
 
 
 def recorded_curve(run: LoggedRun) -> RecordedCurve:
-    """The curves of a run over the steps up to the last one by which both losses were logged.
+    """The curves of a run over the steps up to the last one that both losses have.
 
-    A step that only one of the losses has is not measured in the other; later steps are left out, so that a
-    run that was ended in the middle of an epoch does not pass for one whose loss became NaN.
+    Where the losses were logged at different steps, the train loss is averaged between validations. A step
+    that only one of them has is not measured in the other; later steps are left out, so that a run that was
+    ended in the middle of an epoch does not pass for one whose loss became NaN.
+
+    Raises
+    ------
+    DataError
+        If the losses have no steps in common.
     """
     notes = ["The run is still going on: judged so far."] if run.status == "RUNNING" else []
-    if _without_steps(run.train) or _without_steps(run.val):
+    if have_no_steps(run.train) or have_no_steps(run.val):
         notes.append("Losses were logged without steps: they are taken in the order of their times.")
-    val, train = _series(run.val), _series(run.train)
-    if len(train) >= PER_BATCH * len(val):
+    val, logged = series(run.val), series(run.train)
+    train = at_steps_of(val, logged)
+    if len(logged) >= PER_BATCH * len(val):
         notes.append(
-            f"The train loss was logged {len(train) / len(val):.0f} times as often as the validation loss: "
+            f"The train loss was logged {len(logged) / len(val):.0f} times as often as the validation loss: "
             "its means between two validations are judged."
         )
-        train = _per_epoch(train, val)
-    end = min(max(train), max(val))
+    elif train is not logged:
+        notes.append(
+            "The losses were logged at different steps: means of the train loss between two validations are "
+            "judged."
+        )
+    end = None if are_apart(logged, val) else last_known(train, val)
+    if end is None:
+        raise DataError(
+            f"run {run.name}: the train loss was logged at the steps {min(logged)} to {max(logged)}, the "
+            f"validation loss at {min(val)} to {max(val)}: log both with the same steps"
+        )
     repeated = _repeated(train, val, run.last)
     if repeated is not None:
         notes.append("The last step repeats that of the restored epoch and is left out.")
@@ -108,43 +116,10 @@ def recorded_curve(run: LoggedRun) -> RecordedCurve:
     later = len({*train, *val}) - len(steps) - (repeated is not None)
     if later:
         notes.append(f"Left out for having but one of the losses: {count(later, 'step')} at the end.")
-    extras = {name: _at(_per_epoch(_series(points), val), steps) for name, points in run.extras.items()}
+    extras = {name: _at(at_steps_of(val, series(points)), steps) for name, points in run.extras.items()}
     curves = Curves(_at(train, steps), _at(val, steps), **extras)
     context, unusable = _context(run, steps, curves)
     return RecordedCurve(run.name, curves, context, (*notes, *unusable))
-
-
-def _series(points: Sequence[Point]) -> Series:
-    """Values by step; of a step logged twice the last one in time counts."""
-    ordered = sorted(points, key=lambda point: point.timestamp)
-    if _without_steps(points):
-        return {number: _value(point) for number, point in enumerate(ordered)}
-    return {point.step: _value(point) for point in ordered}
-
-
-def _without_steps(points: Sequence[Point]) -> bool:
-    """Whether all values have one step, MLflow's default, and times that tell their order."""
-    steps, times = {point.step for point in points}, {point.timestamp for point in points}
-    return len(steps) == 1 and len(times) == len(points) > 1
-
-
-def _value(point: Point) -> float:
-    """The value; MLflow's databases keep infinity as the largest number."""
-    return math.copysign(math.inf, point.value) if abs(point.value) >= sys.float_info.max else point.value
-
-
-def _per_epoch(series: Series, val: Series) -> Series:
-    """A series of batches as means at the steps of the validation loss; any other one as it is."""
-    if len(series) < PER_BATCH * len(val):
-        return series
-    ends, steps = sorted(val), sorted(series)
-    values = np.array([series[step] for step in steps])
-    if ends[-1] < steps[-1] / 2:
-        # The one counts epochs, the other batches: as many of them in each epoch.
-        parts = np.array_split(values, len(ends))
-    else:
-        parts = np.split(values, np.searchsorted(steps, ends, side="right"))[: len(ends)]
-    return {end: float(part.mean()) for end, part in zip(ends, parts, strict=True) if len(part)}
 
 
 def _repeated(train: Series, val: Series, last: Mapping[str, float]) -> int | None:
@@ -165,7 +140,7 @@ def _at(series: Series, steps: Sequence[int]) -> list[float]:
 
 
 def _context(run: LoggedRun, steps: Sequence[int], curves: Curves) -> tuple[Context, list[str]]:
-    """What parameters, tags and metrics named like an input say, and what of it is of no use."""
+    """What parameters, tags and metrics named like an input say, and what of it can't be used."""
     said: dict[str, Any] = {**run.last, **run.params, **run.tags}
     if "epochs" in run.params:
         said.setdefault("planned_epochs", run.params["epochs"])

@@ -22,7 +22,15 @@ import filelock
 from archsearch.architecture import AnyArchitecture, HyperModelArchitecture
 from archsearch.errors import TrackingError
 from archsearch.ranking import best_run
-from archsearch.records import EpochRecord, Recipe, SearchSnapshot, Status, TrainingRun, TrialResult
+from archsearch.records import (
+    DataSummary,
+    EpochRecord,
+    Recipe,
+    SearchSnapshot,
+    Status,
+    TrainingRun,
+    TrialResult,
+)
 from archsearch.tracking.server import Tracking, first_line, prepare_mlflow
 
 UID_TAG = "archsearch.uid"
@@ -187,7 +195,7 @@ class Mirror:
             self._children[key] = self._create_child(trial, run)
         child = self._children[key]
         if not child.is_described:
-            self._log(child.run_id, params=_params(trial, run))
+            self._log(child.run_id, params=_params(trial, run, self.search.data))
             child.is_described = True
         if not child.is_closed:
             new = run.epochs[child.epochs :]
@@ -327,13 +335,20 @@ def _best(trial: TrialResult, run: TrainingRun) -> list[tuple[str, float, int, i
 
 
 def _verdicts(trial: TrialResult) -> dict[str, str]:
-    """What is known of the trial's verdict, as tags."""
+    """What is known of a judged trial's verdict, as tags; of one that was not judged, none."""
+    if trial.verdict is None:
+        return {}
     values = (trial.verdict, trial.delivered, trial.confidence, trial.agreement)
-    known = {name: value for name, value in zip(VERDICT_TAGS, values, strict=True) if value is not None}
-    return {name: f"{value:.2f}" if isinstance(value, float) else value for name, value in known.items()}
+    return {name: _verdict_text(value) for name, value in zip(VERDICT_TAGS, values, strict=True)}
 
 
-def _params(trial: TrialResult, run: TrainingRun) -> dict[str, str]:
+def _verdict_text(value: str | float | None) -> str:
+    if value is None:
+        return ""  # rather than no tag: that of an earlier judging would stay
+    return f"{value:.2f}" if isinstance(value, float) else value
+
+
+def _params(trial: TrialResult, run: TrainingRun, data: DataSummary) -> dict[str, str]:
     architecture = trial.architecture
     ours = {
         "trial": trial.number,
@@ -344,6 +359,9 @@ def _params(trial: TrialResult, run: TrainingRun) -> dict[str, str]:
         "parameters": trial.parameters,
         "seed": run.seed,
         **_recipe(trial.recipe),
+        # As whoever judges the curves by what is logged looks for them.
+        "n_val": data.n_val,
+        "prior_entropy": data.prior_entropy,
     }
     return _text(ours | _sampled(trial, ours))
 

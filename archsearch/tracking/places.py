@@ -5,7 +5,7 @@ from urllib.parse import unquote, urlsplit
 
 from archsearch.errors import TrackingError
 
-REMEDY = "mend that or name another --mlflow"
+REMEDY = "correct that or name another --mlflow"
 
 
 def check_holds_experiments(uri: str) -> None:

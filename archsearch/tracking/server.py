@@ -15,7 +15,7 @@ from archsearch.errors import TrackingError
 
 PROBE_SECONDS = 10
 
-REMEDY = "mend that or name another --tracking-uri; --tracking later searches without waiting for it"
+REMEDY = "correct that or name another --tracking-uri; --tracking later searches without waiting for it"
 
 # MLflow prints and phones home unless told otherwise, and retries a dead server for minutes. Users' own
 # settings win.
@@ -89,12 +89,11 @@ def check_answers(tracking: Tracking, remedy: str = REMEDY) -> None:
     else:
         fault = None if tracking.database else _client_fault(tracking)
     if fault:
-        state = "does not answer" if tracking.is_http else "is of no use"
-        raise TrackingError(f"MLflow at {tracking.uri} {state}: {fault.rstrip('.')}; {remedy}")
+        raise TrackingError(f"MLflow at {tracking.uri} {fault.rstrip('.')}; {remedy}")
 
 
 def _http_fault(tracking: Tracking) -> str | None:
-    """What is wrong with a server; without importing MLflow."""
+    """What a server does wrong; without importing MLflow."""
     question = f"{tracking.uri.rstrip('/')}/api/2.0/mlflow/experiments/search?max_results=1"
     try:
         with urllib.request.urlopen(question, timeout=PROBE_SECONDS):
@@ -102,29 +101,33 @@ def _http_fault(tracking: Tracking) -> str | None:
     except urllib.error.HTTPError as error:
         if error.code in (401, 403):  # it answers; the client brings its credentials
             return None
-        return f"it answers HTTP {error.code} where MLflow would answer"
+        return f"answers HTTP {error.code}, which MLflow would not"
+    except TimeoutError:
+        return f"did not answer within {PROBE_SECONDS} s"
     except (OSError, ValueError) as error:
-        return str(getattr(error, "reason", error))
+        return f"does not answer: {getattr(error, 'reason', error)}"
 
 
 def _client_fault(tracking: Tracking) -> str | None:
-    """What is wrong with a database: asked in a thread, since its driver may wait for minutes."""
+    """What a database does wrong: asked in a thread, since its driver may wait for minutes."""
     prepare_mlflow()
+    # Before the clock starts: on a busy machine this alone takes longer than any database.
+    import mlflow.store.tracking.sqlalchemy_store  # noqa: F401 - loaded when a database is first asked
+    from mlflow import MlflowClient
+
     faults: list[str] = []
 
     def ask() -> None:
-        from mlflow import MlflowClient
-
         try:
             MlflowClient(tracking.uri).search_experiments(max_results=1)
         except Exception as error:  # whatever the driver raises: there is no common base
-            faults.append(first_line(error))
+            faults.append(f"can't be used: {first_line(error)}")
 
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(PROBE_SECONDS)
     if thread.is_alive():
-        return f"nothing within {PROBE_SECONDS} s"
+        return f"did not answer within {PROBE_SECONDS} s"
     return faults[0] if faults else None
 
 

@@ -67,8 +67,11 @@ class DiagnosisCallback(keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_end(self, logs: Any = None) -> None:  # noqa: ARG002
         """Judge, and print the verdict."""
         try:
-            self.diagnosis = diagnose(*self._recorded())
-            for line in _lines(self.diagnosis, self._has("val_loss")):
+            diagnosis = diagnose(*self._recorded())
+            if not self._has("val_loss"):
+                diagnosis = replace(diagnosis, missing=("val_loss",))
+            self.diagnosis = diagnosis
+            for line in _lines(diagnosis):
                 self._print(line)
         except Exception as error:  # a trained model is worth more than a verdict on it
             with suppress(Exception):  # nor is it lost where nothing can be printed
@@ -112,14 +115,14 @@ class DiagnosisCallback(keras.callbacks.Callback):  # type: ignore[misc]
         return self._first + len(self._epochs) < planned and is_finite and losses[-1] > min(losses)
 
 
-def _lines(diagnosis: Diagnosis, is_validated: bool) -> Iterator[str]:
+def _lines(diagnosis: Diagnosis) -> Iterator[str]:
     said = f"archsearch: {_words(diagnosis.verdict)}"
-    if diagnosis.confidence is not None:
+    if diagnosis.confidence:  # that of an inconclusive verdict is 0
         said += f", confidence {confidence(diagnosis.confidence)}"
     if diagnosis.delivered is not diagnosis.verdict:
         said += f"; the weights of its best epoch are {_words(diagnosis.delivered)}"
     yield said
-    if not is_validated:
+    if "val_loss" in diagnosis.missing:
         yield "  There is no validation loss: give fit validation_data or validation_split."
         return
     yield f"  {deciding(diagnosis).message}"

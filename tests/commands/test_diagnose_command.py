@@ -47,10 +47,14 @@ def blocks(kind: str) -> list[str]:
     return [found["text"] for found in BLOCK.finditer(PAGE) if found["kind"] == kind]
 
 
-def without_confidence(text: str) -> list[str]:
-    """Lines without the confidence, which comes from resampling, without bold face and runs of blanks."""
-    plain = re.sub(r"\x1b\[[\d;]*m|(?<= )(–|\d\.\d\d)(?= )|(?<=,)\d\.\d{3}(?=,)", "", text)
-    return [" ".join(line.split()) for line in plain.splitlines()]
+CONFIDENCE = re.compile(r"(?<= )[01]\.\d\d(?= )|(?<=,)[01]\.\d{3}(?=,)")
+
+
+def without_confidence(text: str) -> tuple[list[str], list[float]]:
+    """Lines without bold face and runs of blanks, and the confidences in them, which resampling shifts."""
+    plain = re.sub(r"\x1b\[[\d;]*m", "", text)
+    lines = [" ".join(line.split()) for line in CONFIDENCE.sub("?", plain).splitlines()]
+    return lines, [float(number) for number in CONFIDENCE.findall(plain)]
 
 
 @pytest.mark.parametrize("block", blocks("console"))
@@ -65,16 +69,32 @@ def test_the_page_shows_what_is_printed(
     with pytest.raises(SystemExit):
         main(typed.removeprefix("$ archsearch ").split(), prog_name="archsearch")
     said = capfd.readouterr()
-    assert without_confidence(said.out + said.err) == without_confidence(shown)
+    lines, confidences = without_confidence(said.out + said.err)
+    expected, about = without_confidence(shown)
+    assert lines == expected
+    assert confidences == pytest.approx(about, abs=0.1)
 
 
-@pytest.mark.parametrize("block", blocks("python"))
-def test_the_page_s_python_runs(block: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_page_s_python_runs(capsys: pytest.CaptureFixture[str]) -> None:
     Path("training.log").write_text(blocks("csv")[0], encoding="utf-8")
+    _, block = blocks("python")
     exec(compile(block, "diagnose.md", "exec"), {})
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "overfit good"
     assert "n_val" in lines[2]
+
+
+@pytest.mark.slow
+def test_the_page_s_fit_prints_what_is_shown() -> None:
+    block, _ = blocks("python")
+    (shown,) = blocks("text")
+    done = subprocess.run(
+        [sys.executable, "-c", block], env=environment(), capture_output=True, text=True, timeout=200
+    )
+    assert done.returncode == 0, done.stderr
+    # Losses differ a little from machine to machine.
+    said, expected = (re.sub(r"\d+(\.\d+)?", "?", text).splitlines() for text in (done.stdout, shown))
+    assert said == expected
 
 
 def test_json_is_a_list_of_objects_with_the_documented_keys() -> None:
@@ -138,6 +158,68 @@ def test_what_can_t_be_read_keeps_nothing_else_from_being_judged() -> None:
         ]
 
 
+def test_one_epoch_and_no_number_at_all_are_listed_and_refused() -> None:
+    written("one.csv", Curves([1.0], [1.0]))
+    written("nan.csv", Curves([np.nan] * 9, [np.nan] * 9))
+    written("good.csv", curve_shapes.good())
+    written("late.csv", Curves([1.0] * 9 + [np.nan], [1.0] * 9 + [np.nan]))
+    result = invoke("one.csv", "nan.csv", "good.csv", "late.csv", "--format", "csv")
+    verdicts = {row["curve"]: row["verdict"] for row in csv.DictReader(result.stdout.splitlines())}
+    assert verdicts == {
+        "one.csv": "inconclusive", "nan.csv": "diverged", "good.csv": "good", "late.csv": "diverged"
+    }  # fmt: skip
+    assert result.stderr.splitlines() == [
+        "archsearch: curve one.csv: Only 1 of the 5 epochs that a judgement needs were measured.",
+        "archsearch: curve nan.csv: The loss is not a finite number from the first epoch on.",
+    ]
+    assert result.exit_code == 2
+
+
+def test_no_confidence_is_shown_of_what_is_inconclusive() -> None:
+    written("short.csv", Curves([1.0, 0.9], [1.0, 0.9]))
+    result = invoke("short.csv")
+    assert result.stdout.splitlines()[1].split()[:2] == ["inconclusive", "–"]
+    assert result.exit_code == 0
+
+
+def test_an_infinite_epoch_is_refused_without_a_warning() -> None:
+    Path("far.csv").write_text("epoch,loss,val_loss\n1e400,1,1\n")
+    assert invoke("far.csv").stderr.startswith("far.csv:2: column epoch holds inf; ")
+
+
+@pytest.mark.parametrize("form", ["table", "json", "csv"])
+def test_a_stdout_that_is_not_utf_8_takes_every_name(form: str) -> None:
+    written("né.csv", curve_shapes.good())
+    words = command("diagnose", "né.csv", "--format", form)
+    done = subprocess.run(words, env=environment(PYTHONIOENCODING="ascii"), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert ("n\\u00e9.csv" if form == "json" else "n\\xe9.csv") in done.stdout
+    assert not done.stderr
+
+
+def test_a_full_disk_under_stdout_is_named() -> None:
+    written("good.csv", curve_shapes.good())
+    with Path("/dev/full").open("w") as full:
+        words = command("diagnose", "good.csv")
+        done = subprocess.run(words, env=environment(), stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.stderr == "archsearch: stdout: No space left on device\n"
+
+
+def test_in_a_pipe_the_table_is_as_narrow_as_it_is_asked_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    written("overfit.csv", curve_shapes.overfit())
+    lines = invoke("overfit.csv").stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert len(lines) > 3
+
+
+def test_a_name_that_would_steer_the_terminal_is_quoted() -> None:
+    written("bell.csv", curve_shapes.good(), curve="a\x1b[31mb")
+    result = invoke("bell.csv")
+    assert r"'a\x1b[31mb'" in result.stdout
+    assert "\x1b[31m" not in result.stdout
+
+
 def test_where_nothing_can_be_read_json_is_an_empty_list() -> None:
     Path("empty.csv").touch()
     result = invoke("empty.csv", "--format", "json")
@@ -169,6 +251,9 @@ def test_files_of_one_name_are_told_apart_by_their_paths() -> None:
         (("--mlflow", "http://localhost"), "--mlflow and --experiment belong together"),
         (("a.csv", "--experiment", "x"), "--mlflow and --experiment belong together"),
         (("a.csv", "--tag"), "--tag is for the runs of an experiment"),
+        (("a.csv", "--val-metric", "x"), "--val-metric is for the runs of an experiment"),
+        (("a.csv", "--mlflow", "", "--experiment", "x"), "Invalid value for '--mlflow': it is empty"),
+        (("a.csv", "--mlflow", ".", "--experiment", ""), "Invalid value for '--experiment': it is empty"),
         (("a.csv", "--format", "xml"), "'xml' is not one of 'table', 'json', 'csv'"),
     ],
 )

@@ -90,6 +90,11 @@ def test_a_summary_counts_the_split_and_knows_the_entropy_of_the_classes(digits)
     assert summary.fingerprint == digits.fingerprint
 
 
+@pytest.mark.parametrize(("weights", "balanced"), [("balanced", True), ({"8": 3}, False), (None, False)])
+def test_a_summary_knows_whether_the_data_weigh_classes_equally(weights, balanced):
+    assert summarise(load(Data(source="digits", class_weights=weights)), "digits").balanced is balanced
+
+
 def test_a_summary_says_what_loading_noted_what_was_unreadable_and_what_the_audit_found(digits):
     told = replace(digits, notes=("3 images were resized",), unreadable=("a.png: broken",))
     assert summarise(told, "x", ("a leak",)).warnings == (

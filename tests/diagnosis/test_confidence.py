@@ -30,9 +30,24 @@ def test_a_plain_case_with_all_that_is_to_be_known_is_confident(shape):
     assert diagnose(shape(100), KNOWN).confidence > 0.9
 
 
-def test_what_is_absent_lowers_the_confidence():
+@repeatable
+@given(runs, st.sampled_from(["prior_entropy", "reference_loss", "n_val", "early_stopped"]))
+def test_what_is_absent_never_raises_the_confidence_in_the_same_verdict(curves, absent):
+    whole, part = diagnose(curves, KNOWN), diagnose(curves, replace(KNOWN, **{absent: None}))
+    if part.verdict is whole.verdict:
+        assert part.confidence <= whole.confidence + 0.03  # the resampled share may differ by chance
+
+
+def test_knowing_nothing_besides_the_curves_leaves_doubts():
     assert diagnose(good(), Context()).confidence < diagnose(good(), KNOWN).confidence
-    assert diagnose(not_learning(), Context()).confidence < diagnose(not_learning(), KNOWN).confidence
+    assert diagnose(not_learning(), Context()).confidence < 0.5
+
+
+def test_a_verdict_that_another_end_would_change_is_less_confident():
+    late = good(60)
+    turned = np.array(late.val_loss) + 0.05 * np.clip(np.arange(60) - 52, 0, None)
+    sudden = Curves(late.train_loss, turned, late.train_loss_eval)
+    assert diagnose(sudden, KNOWN).confidence < diagnose(late, KNOWN).confidence - 0.1
 
 
 def test_a_case_on_the_border_is_less_confident_than_a_plain_one():

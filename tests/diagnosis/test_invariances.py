@@ -115,3 +115,29 @@ def test_every_second_epoch_is_enough(verdict):
         *(np.asarray(each)[1::2] for each in (curves.train_loss, curves.val_loss, curves.train_loss_eval))
     )
     assert diagnose(half, KNOWN).verdict == verdict
+
+
+turned_up = st.builds(
+    lambda epochs, turn, noise, seed: (epochs, turn, noise, seed),
+    st.integers(12, 100),
+    st.floats(0.2, 0.7),
+    st.floats(0, 0.02),
+    st.integers(0, 10_000),
+)
+
+
+@repeatable
+@given(turned_up, st.floats(1.2, 50))
+def test_a_larger_rise_is_overfit_as_well_however_sharp_the_turn(shape, factor):
+    epochs, turn, noise, seed = shape
+    time = np.arange(epochs)
+    after = np.clip(time - int(turn * epochs), 0, None) / epochs
+    scatter = noise * np.random.default_rng(seed).normal(size=epochs)
+    train = 0.6 * np.exp(-time * 4 / epochs) + 0.05
+    val = 0.5 * np.exp(-time * 12 / epochs) + 0.3 + scatter
+    before, larger = (
+        diagnose(Curves(train, val + rise * after, train), KNOWN, confidence=False).verdict
+        for rise in (0.4, 0.4 * factor)
+    )
+    if before is Verdict.OVERFIT:
+        assert larger is not Verdict.GOOD

@@ -332,3 +332,37 @@ def test_a_wide_gap_that_a_few_samples_explain_is_no_fault():
 def test_a_creep_too_slow_to_pay_is_no_lack_of_epochs():
     creeping = 0.69 - 0.00001 * np.arange(60)
     assert judged(NotConverged(), Curves(creeping, creeping, creeping)).outcome == "ok"
+
+
+def test_a_single_late_spike_is_no_instability():
+    curves = good(60)
+    val = np.array(curves.val_loss)
+    val[50] *= 3
+    assert judged(Unstable(), Curves(curves.train_loss, val, curves.train_loss_eval)).outcome == "ok"
+
+
+def test_a_short_overfitting_run_without_noise_is_seen():
+    train, val = (
+        [0.52, 0.32, 0.24, 0.19, 0.15, 0.12, 0.1, 0.08],
+        [0.4, 0.32, 0.29, 0.28, 0.29, 0.3, 0.32, 0.34],
+    )
+    assert judged(Overfit(), Curves(train, val), Context()).outcome == "fault"
+
+
+def test_a_train_loss_that_drifts_up_by_next_to_nothing_does_not_hide_overfitting():
+    train = np.append(settling(30, 0.05, pace=20), np.linspace(0.05, 0.052, 30))
+    val = np.append(settling(30, 0.25, pace=20), np.linspace(0.25, 0.37, 30))
+    assert judged(Overfit(), Curves(train, val, train)).outcome == "fault"
+
+
+def test_a_first_train_loss_of_any_size_is_no_sign_of_learning():
+    train = np.append([36.5], np.full(29, 2.41))
+    assert judged(NotLearning(), Curves(train, np.full(30, 2.42)), Context()).outcome == "fault"
+
+
+def test_weights_that_know_nothing_are_delivered_as_not_learning():
+    train = settling(60, 0.1, start=2.3, pace=3)
+    val = np.linspace(2.34, 3.6, 60)
+    context = replace(KNOWN, prior_entropy=float(np.log(10)))
+    diagnosis = diagnose(Curves(train, val, train), context)
+    assert (diagnosis.verdict, diagnosis.delivered) == ("overfit", "not_learning")

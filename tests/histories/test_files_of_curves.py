@@ -78,6 +78,73 @@ def test_parquet_is_read_like_csv_whatever_the_file_is_called() -> None:
         assert_array_equal(b.curves.train_loss, [3, 2])
 
 
+@pytest.mark.parametrize(
+    ("column", "cell", "message"),
+    [
+        ("curve", b"\xff", r"row 1: column curve holds b'\xff', which is no name"),
+        ("curve", [1, 2], "row 1: column curve holds array([1, 2]), which is no name"),
+        ("loss", [1.0], "row 1: column loss holds array([1.]), which is no number"),
+    ],
+)
+def test_bytes_and_nested_values_in_parquet_are_refused(column: str, cell: object, message: str) -> None:
+    columns = {"epoch": [0], "loss": [1.0], "val_loss": [1.0]} | {column: [cell]}
+    pd.DataFrame(columns).to_parquet("odd.parquet")
+    with pytest.raises(DataError) as refused:
+        read_file(Path("odd.parquet"))
+    assert message in str(refused.value)
+
+
+@pytest.mark.parametrize("end", ["3,0.2", "3", "3,0.2\n", "3,0.2,"])
+def test_a_last_line_that_is_still_being_written_is_left_out_and_said(end: str) -> None:
+    curve = only(written("epoch,loss,val_loss\n0,1,1\n1,1,1\n2,1,1\n" + end))
+    assert_array_equal(curve.curves.val_loss, [1, 1, 1])
+    assert curve.notes == (
+        "The last line is not whole and is left out: the file may still be being written.",
+    )
+
+
+def test_a_whole_last_line_without_a_number_stays_a_nan_tail() -> None:
+    assert_array_equal(only(written("epoch,loss,val_loss\n0,1,1\n1,1,\n")).curves.val_loss, [1, NAN])
+    assert_array_equal(only(written("epoch,loss,val_loss\n0,1,1\n1,1,\n2,1,")).curves.val_loss, [1, NAN, NAN])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Epoch,Loss,Val_Loss\n0,0.9,1.0\n1,0.5,0.75\n",
+        "step,train_loss,val_loss\n0,0.9,1.0\n1,0.5,0.75\n",
+        "epoch,step,loss,val_loss\n0,500,0.9,1.0\n1,1000,0.5,0.75\n",
+        "epoch;loss;val_loss\n0;0,9;1,0\n1;0,5;0,75\n",
+        '{"Loss": [0.9, 0.5], "val_Loss": [1.0, 0.75]}',
+    ],
+)
+def test_usual_ways_of_writing_are_understood(text: str) -> None:
+    curve = only(written(text))
+    assert_array_equal(curve.curves.train_loss, [0.9, 0.5])
+    assert_array_equal(curve.curves.val_loss, [1.0, 0.75])
+    assert not curve.notes
+
+
+def test_rows_without_epochs_are_one_each_and_this_is_said() -> None:
+    found = read_file(written("curve,loss,val_loss\na,3,1\nb,4,1\na,2,1\nb,5,1\n"))
+    assert [list(curve.curves.train_loss) for curve in found.curves] == [[3, 2], [4, 5]]
+    for curve in found.curves:
+        assert curve.notes == ("There is no column epoch: each row is taken for one.",)
+
+
+def test_lists_of_every_second_epoch_s_validation_stand_where_it_was_done() -> None:
+    history = {"loss": [5, 4, 3, 2, 1], "val_loss": [2, 1], "val_accuracy": [0.5, 0.75]}
+    curve = only(written(json.dumps(history)))
+    assert_array_equal(curve.curves.val_loss, [NAN, 2, NAN, 1])
+    assert_array_equal(curve.curves.val_accuracy, [NAN, 0.5, NAN, 0.75])
+    assert "one validation in 2 epochs" in curve.notes[0]
+
+
+def test_losses_that_are_never_both_there_are_refused() -> None:
+    found = read_file(table(val_loss="3 _ 2 _ 1 _", train_loss="_ 3 _ 2 _ 1"))
+    assert "no row has both losses" in found.faults[0]
+
+
 def test_names_of_curves_are_text() -> None:
     path = written("curve,epoch,loss,val_loss\n007,0,1,1\nNA,0,1,1\n1.50,0,1,1\n")
     assert [curve.name for curve in read_file(path).curves] == ["007", "NA", "1.50"]
@@ -191,10 +258,15 @@ def test_a_curve_that_can_t_be_used_leaves_the_others() -> None:
         (" \n\n", "curves.csv: is empty (3 bytes)"),
         ("epoch,loss,val_loss\n", "curves.csv: no rows below the columns epoch, loss, val_loss"),
         ("epoch,acc\n0,1\n", "no column train_loss or loss, no column val_loss; the columns are epoch, acc"),
-        ("loss,val_loss\n1,1\n", "curves.csv: no column epoch; the columns are loss, val_loss"),
         ("epoch,loss,val_loss\n0,1,1\n\n1,x,1\n", "curves.csv:4: column loss holds 'x', which is no number"),
         ("epoch,loss,val_loss\n0,1,yes\n", "curves.csv:2: column val_loss holds 'yes', which is no number"),
-        ("epoch;loss;val_loss\n0;1,5;1\n", "curves.csv:2: column loss holds '1,5', which is no number"),
+        ("epoch;loss;val_loss\n0;1,5;1\n1;0.5;1\n", "column loss holds '1,5', which is no number"),
+        ("epoch,loss,val_loss\n0,1\n1,1,1\n", "curves.csv:2: has 2 of 3 fields"),
+        ("epoch,loss,val_loss\n0,1,1\n# on\n1,1,1\n", "curves.csv:3: has 1 of 3 fields; take lines of"),
+        ("# lr 0.1\nepoch,loss,val_loss\n0,1,1\n", "curves.csv:1: begins with #: take lines of comment out"),
+        ("epoch,Loss,LOSS,val_loss\n0,1,1,1\n", "curves.csv:1: more than one column is called loss"),
+        ("epoch,\x1b[31mloss,val_loss\n0,1,1\n", r"the columns are epoch, '\x1b[31mloss', val_loss"),
+        ("epoch,loss,val_loss\n1e400,1,1\n", "curves.csv:2: column epoch holds inf"),
         ("epoch,loss,val_loss\n0,1,1\n,1,1\n", "curves.csv:3: column epoch is empty"),
         ("epoch,loss,val_loss\n0.5,1,1\n", "curves.csv:2: column epoch holds 0.5; epochs are whole numbers"),
         ("epoch,loss,val_loss\n-1,1,1\n", "curves.csv:2: column epoch holds -1"),
@@ -205,6 +277,8 @@ def test_a_curve_that_can_t_be_used_leaves_the_others() -> None:
         ("epoch,loss,val_loss\n0,1,1\n1,1,1,1\n", "Expected 3 fields in line 3, saw 4"),
         ('{"loss": [1, 2], "val_loss": [1]}', "the lists differ in length (loss 2, val_loss 1)"),
         ('{"loss": [1],\n "val_loss": ]', "curves.csv:2:14: is no JSON"),
+        ('{"loss": [1], "loss": [2], "val_loss": [1]}', "curves.csv: more than one column is called loss"),
+        ('{"loss": [1, 2, 3, 4, 5], "val_loss": [1]}', "the lists differ in length (loss 5, val_loss 1)"),
         ('{"accuracy": [1]}', "curves.csv: no list called loss or val_loss; the names are accuracy"),
         ('{"loss": [1], "accuracy": [1]}', "no column val_loss; the columns are epoch, loss, accuracy"),
         ('{"loss": [1, "x"], "val_loss": [1, 1]}', "curves.csv: row 2: column loss holds 'x'"),
@@ -224,6 +298,10 @@ def test_what_can_t_be_read_is_refused_with_what_was_found(text: str, message: s
     [
         ("n_val 100 200", "curves.csv:3: column n_val holds 200, but 100 at line 2 of the same curve"),
         ("n_val 10.5 NA", "curves.csv:2: n_val is 10.5, which is no whole number from 1 up"),
+        ("prior_entropy 0 0", "curves.csv:2: prior_entropy is 0.0, which is not above 0"),
+        ("reference_loss inf inf", "curves.csv:2: reference_loss is inf, which is not finite"),
+        ("val_loss_spread -1 -1", "curves.csv:2: val_loss_spread is -1.0, which is below 0"),
+        ("planned_epochs 1 1", "curves.csv: curve curves.csv: planned_epochs is 1, but there are 2 epochs"),
         ("early_stopped NA 2", "curves.csv:3: early_stopped is 2.0, which is neither true nor false"),
     ],
 )

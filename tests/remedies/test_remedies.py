@@ -3,7 +3,7 @@ from dataclasses import asdict, replace
 from itertools import pairwise
 
 import pytest
-from curve_shapes import KNOWN, SHAPES, overfit
+from curve_shapes import KNOWN, SHAPES, overfit, settling
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from remedied import (
@@ -19,7 +19,7 @@ from remedied import (
 )
 
 from archsearch.architecture import Architecture, ConvBlock, DenseBlock
-from archsearch.diagnosis import Verdict, diagnose
+from archsearch.diagnosis import PRECEDENCE, REMARKS, Curves, Verdict, diagnose
 from archsearch.notation import parse
 from archsearch.records import Augmentation, Recipe
 from archsearch.remedies import ADVICE, Subject, remedies
@@ -121,6 +121,31 @@ def test_an_overfit_stack_is_stopped_and_regularised_before_it_is_made_smaller()
         "early-stopping", "raise-dropout", "raise-l2", "raise-weight-decay", "augmentation", "batch-norm",
         "narrower", "fewer-blocks",
     ]  # fmt: skip
+
+
+def test_curves_that_settled_far_apart_are_regularised_and_not_stopped_early():
+    stack = Architecture("dense", tuple(DenseBlock(width, 0.2) for width in (64, 32)))
+    assert codes(Verdict.OVERFIT, "AS202", architecture=stack, data=SPARSE) == [
+        "augmentation", "raise-dropout", "raise-l2", "raise-weight-decay", "batch-norm", "narrower",
+        "fewer-blocks",
+    ]  # fmt: skip
+    assert codes(Verdict.OVERFIT, "AS202", data=data_of((13,)))[0] == "raise-l2"
+
+
+def test_a_real_wide_gap_is_known_by_its_code():
+    train, val = settling(60, 0.02), settling(60, 0.3)
+    diagnosis = diagnose(Curves(train, val, train), replace(KNOWN, reference_loss=None))
+    found = [each.code for each in remedies(diagnosis, CNN, RECIPE)]
+    assert (diagnosis.verdict, found[0]) == (Verdict.OVERFIT, "augmentation")
+    assert "early-stopping" not in found
+
+
+def test_all_that_advice_depends_on_is_raised_by_some_rule():
+    rules = [*(rule for rule, _ in PRECEDENCE), *REMARKS]
+    known = {word for rule in rules for word in (rule.code, rule.flag)}
+    assert known >= {
+        mark for row in ADVICE.values() for each in row for mark in (each.only_with, each.unless)
+    }
 
 
 def test_an_underfit_stack_loses_dropout_first_then_penalties_then_grows():
@@ -298,6 +323,11 @@ def test_only_images_are_augmented():
 def test_even_classes_are_not_weighed():
     even = data_of(classes=4, prior_entropy=1.386)
     assert "class-weights" not in codes(Verdict.NOT_LEARNING, "predicts_one_class", data=even)
+
+
+def test_classes_that_the_data_balance_are_not_balanced_again():
+    balanced = replace(SPARSE, balanced=True)
+    assert "class-weights" not in codes(Verdict.NOT_LEARNING, "predicts_one_class", data=balanced)
 
 
 def test_a_batch_leaves_ten_steps_to_an_epoch():

@@ -112,6 +112,18 @@ def test_headline_compares_the_first_with_the_linear_model(summary):
     assert f"{percent}\u00a0% below that of the linear model" in summary.headline
 
 
+def test_seeds_that_ended_for_other_reasons_are_told_apart(snapshot):
+    first = snapshot.trials[0]
+
+    def ending(*reasons):
+        runs = tuple(replace(first.runs[0], seed=seed, reason=reason) for seed, reason in enumerate(reasons))
+        changed = replace(snapshot, trials=(replace(first, runs=runs), *snapshot.trials[1:]))
+        return next(card.ending for card in summarise(*judged(changed)).cards if card.number == 0)
+
+    assert ending("settled", "overfit", "settled") == "seeds 0 and 2: settled; seed 1: overfit"
+    assert ending("", "", "overfit") == "seed 2: overfit"
+
+
 def test_pruned_and_failed_carry_their_reasons(snapshot, summary):
     reasons = {trial.number: trial.runs[0].reason for trial in snapshot.trials}
     ended = (*summary.pruned_cards, *summary.failed_cards)

@@ -2,10 +2,13 @@ import math
 import threading
 import time
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from made_up import Scripted, curve, recorded, space
 
+import archsearch.diagnosis.runs as runs
+from archsearch.diagnosis import diagnose
 from archsearch.records import Status
 from archsearch.study import (
     EpochMeasured,
@@ -307,3 +310,44 @@ def test_a_named_architecture_that_still_trains_is_not_proposed_beside_it(record
     _, executor, _ = search(record, of, 3, Scripted(2, slow=lambda training: training.trial == 0))
     widths = [training.architecture.dense[0].width for training in executor.submitted]
     assert sorted(widths) == [8, 16]
+
+
+@pytest.fixture
+def judged(monkeypatch):
+    """One entry for every curve that is judged from now on."""
+    seen = []
+
+    def counting(curves, *args, **kwargs):
+        seen.append(len(curves.val_loss))
+        return diagnose(curves, *args, **kwargs)
+
+    monkeypatch.setattr(runs, "diagnose", counting)
+    return seen
+
+
+@pytest.mark.parametrize("end", ["resumed", "interrupted at once"])
+def test_what_older_rules_judged_is_judged_once_when_the_search_goes_on(record, judged, end):
+    search(record, space(), 8)
+    older = {
+        key: replace(each, diagnosis=replace(each.diagnosis, rules_version=0))
+        for key, each in record.judgements().items()
+    }
+    record.put_judgements([], older)
+    judged.clear()
+    search(record, space(), 14, stop_at=1 if end == "interrupted at once" else None)
+    new = len(record.judgements()) - len(older)
+    # Without what it is measured by first, then with it.
+    assert len(judged) == 2 * (len(older) + new)
+    assert all(judgement.is_current for judgement in record.judgements().values())
+
+
+def test_trials_of_a_record_without_judgements_have_their_verdict_when_the_search_goes_on(record):
+    search(record, space(), 6)
+    trials = record.trials()[0]
+    record._db.execute("DELETE FROM judgements")
+    record._db.execute("UPDATE trials SET confidence = NULL, verdict = 'underfit'")
+    _, _, heard = search(record, space(), 6)
+    assert [(t.verdict, t.confidence) for t in heard.events[0].ended] == [
+        (t.verdict, t.confidence) for t in record.trials()[0]
+    ]
+    assert [t.verdict for t in record.trials()[0]] == [t.verdict for t in trials]

@@ -1,11 +1,15 @@
 """Anyone's experiment is read as it was logged, and gets its verdicts as tags."""
 
 import math
+import socket
 import sqlite3
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
+from real_command import environment
 
 from archsearch.diagnosis import Curves, diagnose
 from archsearch.errors import TrackingError
@@ -14,8 +18,14 @@ from archsearch.tracking import read_experiment, tag_runs
 LOSSES = [1.0, 0.8, 0.7, 0.6, 0.5, 0.45, 0.42]
 
 
-def log(client, experiment_id: str, name: str, parent: str | None = None, **metrics: list[float]) -> str:
-    """A run as somebody's program logs it."""
+def log(
+    client,
+    experiment_id: str,
+    name: str,
+    parent: str | None = None,
+    **metrics: list[float] | dict[int, float],
+) -> str:
+    """A run as somebody's program logs it; a mapping has its steps itself."""
     from mlflow.entities import Metric
 
     run_id = client.create_run(
@@ -23,7 +33,9 @@ def log(client, experiment_id: str, name: str, parent: str | None = None, **metr
     ).info.run_id
     now = int(time.time() * 1000)
     rows = [
-        Metric(key, value, now, step) for key, losses in metrics.items() for step, value in enumerate(losses)
+        Metric(key, value, now, step)
+        for key, losses in metrics.items()
+        for step, value in (losses.items() if isinstance(losses, dict) else enumerate(losses))
     ]
     client.log_batch(run_id, metrics=rows)
     client.set_terminated(run_id)
@@ -44,6 +56,7 @@ def stranger(mlflow_server: str) -> dict[str, str]:
         "plain": log(client, experiment, "plain", sweep, loss=LOSSES, val_loss=LOSSES, lr=[0.1] * 7),
         "twin": log(client, experiment, "twin", loss=LOSSES, val_loss=[2 * loss for loss in LOSSES]),
         "other twin": log(client, experiment, "twin", loss=LOSSES, val_loss=[*LOSSES[:-1], math.inf]),
+        "apart": log(client, experiment, "apart", loss=LOSSES[:2], val_loss={100: 0.5, 101: 0.4}),
         "trees": log(client, experiment, "trees", logloss=LOSSES, val_loss=LOSSES),
     }
 
@@ -51,11 +64,13 @@ def stranger(mlflow_server: str) -> dict[str, str]:
 @pytest.mark.slow
 def test_every_run_with_losses_is_read_and_every_other_one_named(mlflow_server, stranger) -> None:
     skipped: list[str] = []
+    faults: list[str] = []
     done: list[tuple[int, int]] = []
     runs = read_experiment(
         mlflow_server,
         "somebody's mnist",
         on_skipped=skipped.append,
+        on_fault=faults.append,
         on_progress=lambda *so_far: done.append(so_far),
     )
     by_id = dict(runs)
@@ -66,7 +81,11 @@ def test_every_run_with_losses_is_read_and_every_other_one_named(mlflow_server, 
     assert (plain.train_loss, plain.learning_rate) == (LOSSES, [0.1] * 7)
     assert by_id[stranger["other twin"]].curves.val_loss == [*LOSSES[:-1], math.inf]
     assert skipped == ["run trees: no metric loss; it has logloss, val_loss"]
-    assert done == [(1, 3), (2, 3), (3, 3)]
+    (fault,) = faults
+    assert fault.startswith(
+        "run apart: the train loss was logged at the steps 0 to 1, the validation loss at"
+    )
+    assert done == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
 @pytest.mark.slow
@@ -120,8 +139,36 @@ def test_a_search_of_our_own_is_read_with_what_it_knows(searched) -> None:
 
 
 def test_a_server_that_does_not_answer_is_refused_with_what_to_do() -> None:
-    with pytest.raises(TrackingError, match=r"does not answer: .*; mend that or name another --mlflow"):
+    with pytest.raises(TrackingError, match=r"does not answer: .*; correct that or name another --mlflow"):
         read_experiment("http://127.0.0.1:9", "any")
+
+
+def test_a_machine_slow_to_load_mlflow_does_not_make_a_database_one_that_does_not_answer(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / "meta.yaml").write_text(
+        "experiment_id: '0'\nname: Default\nartifact_location: x\nlifecycle_stage: active\n"
+    )
+    # Less than loading MLflow takes, and more than a folder takes to answer.
+    script = (
+        "from archsearch.tracking import server\n"
+        "server.PROBE_SECONDS = 2\n"
+        f"server.check_answers(server.Tracking({str(tmp_path)!r}, None, None))"
+    )
+    words = [sys.executable, "-c", script]
+    done = subprocess.run(
+        words, env=environment(MLFLOW_ALLOW_FILE_STORE="true"), capture_output=True, text=True, timeout=200
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_server_that_keeps_silent_is_refused_with_the_time_it_had(monkeypatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setattr("archsearch.tracking.server.PROBE_SECONDS", 0.2)
+        uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(TrackingError, match=r"did not answer within 0.2 s; correct that"):
+            read_experiment(uri, "any")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from archsearch.diagnosis import Verdict, diagnose
+from archsearch.errors import DataError
 from archsearch.tracking.logged import LoggedRun, metric_name, recorded_curve
 
 
@@ -80,6 +82,44 @@ def test_a_train_loss_of_batches_is_averaged_between_validations(unit: str) -> N
     np.testing.assert_allclose(curve.curves.train_loss, FALLING)
     assert curve.curves.val_loss == FALLING
     assert "5 times as often" in curve.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("train_steps", "val_steps"),
+    [
+        (range(500, 12_000, 500), range(938, 938 * 13, 938)),
+        (range(0, 24, 2), range(1, 25, 2)),
+        (range(1, 25, 2), range(0, 24, 2)),
+        (range(0, 50, 5), range(50)),
+        (range(50), range(2, 50, 3)),
+    ],
+)
+def test_losses_logged_at_different_steps_are_brought_to_the_same(
+    train_steps: range, val_steps: range
+) -> None:
+    """A loss of 1 − step / 100,000, so that the mean over an interval is that at its middle."""
+    train = {step: 1 - step / 1e5 for step in train_steps}
+    val = {step: 1 - step / 1e5 for step in val_steps}
+    curve = recorded_curve(logged(points(train), points(val)))
+    both = np.isfinite(curve.curves.train_loss) & np.isfinite(curve.curves.val_loss)
+    assert both[-1], "no tail without numbers is made up"
+    assert both.sum() >= 10
+    assert np.diff(np.array(curve.curves.train_loss)[both]).max() < 0
+    assert diagnose(curve.curves, curve.context).verdict is not Verdict.DIVERGED
+
+
+def test_a_loss_that_became_nan_is_a_nan_tail_though_it_was_not_validated_any_more() -> None:
+    batches = dict.fromkeys(range(0, 60, 2), 1.0) | {60: math.nan, 62: math.nan}
+    for val in (range(5, 60, 10), range(0, 60, 2)):
+        curve = recorded_curve(logged(points(batches), points(dict.fromkeys(val, 1.0))))
+        assert diagnose(curve.curves, curve.context).verdict is Verdict.DIVERGED
+
+
+@pytest.mark.parametrize("first", [100, 10])
+def test_losses_without_a_step_in_common_are_a_fault(first: int) -> None:
+    train = points(dict.fromkeys(range(first, first + 40), 1.0))
+    with pytest.raises(DataError, match=f"run a run: the train loss was logged at the steps {first} to"):
+        recorded_curve(logged(train, points([1.0] * 10)))
 
 
 def test_what_autologging_repeats_after_early_stopping_is_no_epoch() -> None:

@@ -5,11 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from made_up import epoch, recorded, space, trial
+from made_up import DATA, epoch, recorded, space, trial
 
 from archsearch.architecture import HyperModelArchitecture
 from archsearch.records import SearchSnapshot, Status, TrainingRun
 from archsearch.tracking import Artifacts, Mirror, Tracking
+from archsearch.tracking.experiments import read_experiment
 from archsearch.training.train import environment
 
 pytestmark = [
@@ -115,8 +116,8 @@ def test_how_sure_a_verdict_is_and_what_it_becomes_later_are_tags(tracking, sear
         ((run,),) = [runs for trial_, runs in children(mirror).items() if trial_ == number]
         return [run.data.tags.get(name) for name in names]
 
-    assert tags("0") == ["good", "good", "0.87", None]
-    assert tags("1") == ["good", "good", None, None]
+    assert tags("0") == ["good", "good", "0.87", ""]
+    assert tags("1") == ["good", "good", "", ""]
     assert children(mirror)["1"][0].info.status == "FINISHED"
     later = replace(first, verdict="overfit", confidence=0.6, agreement=2 / 3)
     mirror.push([later])
@@ -124,6 +125,22 @@ def test_how_sure_a_verdict_is_and_what_it_becomes_later_are_tags(tracking, sear
     mirror.close("finished", later, Artifacts())
     parent = mirror._client.get_run(mirror.run_id).data.tags
     assert [parent[name] for name in names] == ["overfit", "good", "0.60", "0.67"]
+    unsure = replace(later, verdict="inconclusive", confidence=None, agreement=None)
+    again = opened(tracking, search)
+    again.push([unsure])
+    again.close("finished", unsure, Artifacts())
+    assert tags("0") == ["inconclusive", "good", "", ""]
+    parent = mirror._client.get_run(mirror.run_id).data.tags
+    assert [parent[name] for name in names] == ["inconclusive", "good", "", ""]
+
+
+def test_a_training_can_be_judged_by_what_is_logged_of_it(tracking, search) -> None:
+    mirror = opened(tracking, search)
+    mirror.push([training(0, [0.5, 0.4, 0.3, 0.2, 0.2, 0.2])])
+    ((_, recorded_curve),) = read_experiment(tracking.uri, search.name)
+    known = recorded_curve.context
+    assert (known.n_val, known.planned_epochs) == (DATA.n_val, 10)
+    assert known.prior_entropy == pytest.approx(DATA.prior_entropy, rel=1e-5)
 
 
 def test_a_call_that_fails_is_made_good_by_the_next_push(tracking, search, monkeypatch) -> None:

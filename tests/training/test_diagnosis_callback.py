@@ -55,6 +55,8 @@ def test_a_fit_ends_with_verdict_grounds_and_what_is_missing(data) -> None:
 def test_a_fit_without_validation_is_told_what_it_lacks(data) -> None:
     lines, callback = fitted(data, validated=False)
     assert callback.diagnosis.verdict is Verdict.INCONCLUSIVE
+    assert callback.diagnosis.missing == ("val_loss",)
+    assert lines[0] == "archsearch: inconclusive"
     assert "validation_split" in lines[1]
 
 

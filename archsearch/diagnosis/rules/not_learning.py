@@ -49,10 +49,16 @@ class NotLearning:
         fault = (best_skill < self.skill) & ~self.convergence.falls(reading)
         return found(fault, val_skill=val_skill, train_skill=train_skill, prior_entropy=prior)
 
+    def nothing_at(self, reading: Reading, index: int) -> bool:
+        """Whether the weights of one epoch know no more of validation samples than the class frequencies."""
+        prior = reading.context.prior_entropy
+        return prior is not None and bool(1 - reading.val_trend[..., index] / prior < self.skill)
+
     def _against_start(self, reading: Reading) -> Measured:
-        val_fall = reading.val[..., 0] - reading.lowest_val
-        train_fall = reading.raw_train[..., 0] - reading.train_trend.min(axis=-1)
-        start = np.maximum(np.abs(reading.val[..., 0]), np.finfo(float).tiny)
+        # Of both losses, as the train loss of a first epoch may begin anywhere.
+        first = reading.val[..., 0]
+        val_fall, train_fall = first - reading.lowest_val, first - reading.train_trend.min(axis=-1)
+        start = np.maximum(np.abs(first), np.finfo(float).tiny)
         fallen = np.maximum(val_fall, train_fall) / start
         fault = (fallen < self.skill) & ~self.convergence.falls(reading)
         return found(fault, val_fall=val_fall / start, train_fall=train_fall / start)
