@@ -52,7 +52,9 @@ def diagnose(curves: Curves, context: Context | None = None, *, confidence: bool
     train, val, _ = aligned(curves)
     if len(val) == 0:
         finding = Finding(*NO_CURVE, "fault", {"epochs": 0.0}, "No epoch was measured.")
-        return bare_diagnosis(Verdict.INCONCLUSIVE, finding)
+        absent = {"train_loss": curves.train_loss, "val_loss": curves.val_loss}
+        missing = tuple(name for name, losses in absent.items() if not len(as_losses(losses)))
+        return bare_diagnosis(Verdict.INCONCLUSIVE, finding, missing)
     if not (math.isfinite(train[-1]) and math.isfinite(val[-1])):
         return _diagnose_not_finite(curves, known)
     # Losses whose squares are no number are large beyond sense, but no reason to fail.

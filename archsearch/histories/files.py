@@ -140,20 +140,24 @@ def _unfinished(source: str, body: str, separator: str, names: list[str], first_
     """
     width = max((number for number, name in enumerate(names, 1) if name), default=1)
     reader = csv.reader(io.StringIO(body, newline=""), delimiter=separator)
+    before, last, number = [""], [""], 0
+    short: list[tuple[int, int, list[str]]] = []
     try:
-        rows = [
-            (number, reader.line_num, row) for number, row in enumerate(reader, -1) if "".join(row).strip()
-        ]
+        for number, row in enumerate(reader, -1):
+            if short and "".join(row).strip():
+                break
+            if len(row) >= width:
+                before, last = last, row
+            elif "".join(row).strip():
+                short.append((number, reader.line_num, row))
+        else:
+            is_cut = not body.endswith(("\n", "\r")) and not last[-1].strip() and before[-1].strip()
+            return [place for place, _, _ in short] or ([number] if is_cut else [])
     except csv.Error as error:
         raise DataError(f"{source}: can't be read as CSV: {error}") from None
-    for _, line, row in rows[:-1]:
-        if len(row) < width:
-            hint = "; take lines of comment out of the file" if row[0].startswith("#") else ""
-            raise DataError(f"{source}:{first_line - 1 + line}: has {len(row)} of {width} fields{hint}")
-    number, _, last = rows[-1]
-    has_end, before = body.endswith(("\n", "\r")), rows[-2:][0][2]
-    is_cut = not has_end and not last[-1].strip() and bool(before[-1].strip())
-    return [number] if len(last) < width or is_cut else []
+    ((_, line, row),) = short
+    hint = "; take lines of comment out of the file" if row[0].startswith("#") else ""
+    raise DataError(f"{source}:{first_line - 1 + line}: has {len(row)} of {width} fields{hint}")
 
 
 def _with_points(cells: "pd.Series[Any]") -> "pd.Series[Any]":

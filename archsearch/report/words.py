@@ -33,8 +33,14 @@ def percent(share: float | None) -> str:
 
 
 def confidence(probability: float | None) -> str:
-    """``87 %``: a probability is not known to a decimal; a dash where there is none."""
-    return NONE if probability is None else f"{100 * probability:.0f}\u00a0%"
+    """``87 %``: a probability is not known to a decimal; a dash where there is none.
+
+    Only what is beyond doubt has 100 %.
+    """
+    if probability is None:
+        return NONE
+    rounded = round(100 * probability)
+    return f"{rounded}\u00a0%" if rounded < 100 or probability == 1 else ">99\u00a0%"
 
 
 def duration(seconds: float) -> str:
