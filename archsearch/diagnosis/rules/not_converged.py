@@ -81,7 +81,10 @@ class NotConverged:
         falls = bool(self.falls(reading))
         if not falls:
             if evidence["val_fall"] >= self.fall and evidence["certainty"] >= self.certainty:
-                return f"Validation loss fell in the last {reading.tail} epochs, train loss hardly or little."
+                last = f"Validation loss fell a little in the last {reading.tail} epochs"
+                if evidence["val_descent_share"] < self.unsettled:
+                    return f"{last}, but had settled against all that it fell before."
+                return f"{last}, but train loss had settled."
             settled = "had settled" if abs(evidence["val_fall"]) < self.fall else "did not keep falling"
             return f"Validation loss {settled} in the last {reading.tail} epochs."
         scale = float(reading.scale)
