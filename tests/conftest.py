@@ -1,24 +1,59 @@
 """What tests of several folders share: a small real search, a real MLflow server, a browser."""
 
+import gc
 import json
+import os
 import shutil
 import sys
 from collections.abc import Iterator
 
 import pytest
+from filelock import FileLock
+from hypothesis import HealthCheck, settings
 from real_command import TINY_SPACE, Searched, free_port, run, serving
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
+# Networks as small as the tests' gain nothing from threads, which only get into the way of another process.
+os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared machine")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first, so that processes that share the tests end together."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_collection_finish() -> None:
+    """Keep what is imported by now out of the garbage collector's way.
+
+    Keras has it run before each network: a quarter of a second with all of TensorFlow to look through.
+    """
+    gc.freeze()
+
 
 @pytest.fixture(scope="session")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Searched:
-    """A small search of both families by the real command, in a fresh folder."""
-    folder = tmp_path_factory.mktemp("searched")
-    (folder / "tiny.yaml").write_text(TINY_SPACE)
-    done = run("run", "tiny.yaml", "--json", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return Searched(folder, json.loads(done.stdout.splitlines()[-1]), done.stderr)
+    """A small search of both families by the real command, in a fresh folder.
+
+    Processes that share the tests share it too: a test that changes something in it takes a copy.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "searched"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            folder.mkdir()
+            (folder / "tiny.yaml").write_text(TINY_SPACE)
+            done = run("run", "tiny.yaml", "--json", cwd=folder)
+            assert done.returncode == 0, done.stderr
+            (folder / "stdout").write_text(done.stdout)
+            (folder / "stderr").write_text(done.stderr)
+    result = json.loads((folder / "stdout").read_text().splitlines()[-1])
+    return Searched(folder, result, (folder / "stderr").read_text())
 
 
 @pytest.fixture(scope="session")

@@ -243,15 +243,6 @@ class Raises(keras_tuner.HyperModel):
         raise RuntimeError("no such backbone")
 
 
-class RaisesForMany(Stack):
-    """Its build raises for some values."""
-
-    def build(self, hp):
-        if hp.Int("units", 16, 64, step=16) > 16:
-            raise ValueError("too many units")
-        return super().build(hp)
-
-
 class GivesNothing(keras_tuner.HyperModel):
     """Its build forgets to return the model."""
 

@@ -27,9 +27,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_works_in_an_empty_environment(built: Path, tmp_path: Path) -> None:
     (wheel,) = built.glob("*.whl")
-    venv.create(tmp_path / "env", with_pip=True)
+    venv.create(tmp_path / "env")
     python = tmp_path / "env" / "bin" / "python"
-    subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", wheel], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", python]
+    subprocess.run([*pip, "install", "--quiet", "--no-deps", wheel], check=True)
     code = "from archsearch.resources import *; print(*(p.name for p in bundled_spaces().values()))\n"
     code += "assert bundled('mlruns.gitignore').is_file()"
     done = subprocess.run([python, "-c", code], cwd=tmp_path, capture_output=True, text=True)

@@ -84,19 +84,23 @@ def test_from_a_folder_of_images_to_the_first_judged_training_takes_minutes(tmp_
 @pytest.mark.skipif(not DATA.is_dir(), reason="the real images are not here")
 @pytest.mark.parametrize("name", ["pneumonia_96", "sign_digits"])
 def test_both_families_are_searched_on_real_images(name: str, tmp_path: Path) -> None:
+    for number, path in enumerate(sorted((DATA / name).rglob("*.jp*g"))):
+        if number % 5 == 0:
+            copy = tmp_path / name / path.relative_to(DATA / name)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, copy)
     space = {
-        "data": {"image_folder": str((DATA / name).resolve()), "image_size": [24, 24]},
+        "data": {"image_folder": name, "image_size": [24, 24]},
         "families": {
             "dense": {"depth": [1, 2], "narrowest": 16, "widest": [32, 64]},
             "cnn": {"blocks": [1, 2], "filters": {"first": [4, 8]}, "stride": 2, "pooling": ["max", "sum"]},
         },
         "training": {"epochs": 2, "batch_size": 64},
-        "execution": {"workers": 2},
     }
     (tmp_path / "both.yaml").write_text(json.dumps(space))
     done = run(
-        "run", "both.yaml", "--trials", "6", "--json", cwd=tmp_path, XDG_CACHE_HOME=str(tmp_path / "cache")
+        "run", "both.yaml", "--trials", "2", "--json", cwd=tmp_path, XDG_CACHE_HOME=str(tmp_path / "cache")
     )
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout.splitlines()[-1])
-    assert result["trials"]["completed"] == 6
+    assert result["trials"]["completed"] == 2

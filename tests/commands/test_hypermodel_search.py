@@ -15,6 +15,8 @@ pytest.importorskip("keras_tuner")
 import hypermodels_of_a_user as user
 from real_command import command, environment, run
 
+from archsearch.space import SearchSpace
+
 pytestmark = pytest.mark.slow
 
 SPACE = """\
@@ -23,11 +25,33 @@ data: digits
 families:
   scoped: {hypermodel: hypermodels_of_a_user:Scoped}
   own_fit: {hypermodel: hypermodels_of_a_user:OwnFit}
+  some: {hypermodel: builds:Some}
 architectures:
   small: own_fit units=16 activation="tanh"
 training: {epochs: 2, batch_size: [64, 128]}
-search: {trials: 5, seed: 0}
-execution: {workers: 2}
+search: {trials: 8, seed: 0}
+"""
+
+# They leave a file, so that it can be seen that they were built.
+BUILDS = """\
+import time
+from pathlib import Path
+
+import hypermodels_of_a_user as user
+
+class Slow(user.Stack):
+    def build(self, hp):
+        if hp.Int("units", 16, 64, step=16) > 16:
+            Path(__file__).with_name("building").touch()
+            time.sleep(300)
+        return super().build(hp)
+
+class Some(user.Stack):
+    def build(self, hp):
+        if hp.Int("units", 16, 64, step=16, default=64) < 64:
+            Path(__file__).with_name("raised").touch()
+            raise ValueError("too few units")
+        return super().build(hp)
 """
 
 FAULTY = {
@@ -49,6 +73,7 @@ FAULTY = {
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("own")
     shutil.copy(user.__file__, made)
+    (made / "builds.py").write_text(BUILDS)
     return made
 
 
@@ -63,9 +88,15 @@ def searched(folder: Path) -> dict:
 
 
 def test_a_search_of_hypermodels_is_run_and_gone_on_with(searched: dict) -> None:
-    assert searched["trials"] == {"completed": 5, "pruned": 0, "failed": 0}
+    assert searched["trials"] == {"completed": 8, "stopped": 0, "pruned": 0, "failed": 0}
     lines = {one["architecture"].split(" ")[0] for one in searched["ranking"]}
-    assert lines == {"small:", "scoped", "own_fit"}
+    assert lines == {"small:", "scoped", "own_fit", "some"}
+
+
+def test_builds_that_raise_for_some_values_are_no_trials(searched: dict, folder: Path) -> None:
+    assert (folder / "raised").exists()
+    lines = [one["architecture"] for one in searched["ranking"]]
+    assert {line.split(" ")[1] for line in lines if line.startswith("some")} == {"units=64"}
 
 
 def test_a_named_line_takes_the_defaults_of_what_it_leaves_out(searched: dict) -> None:
@@ -75,11 +106,12 @@ def test_a_named_line_takes_the_defaults_of_what_it_leaves_out(searched: dict) -
 
 def test_a_printed_line_can_be_pasted_as_an_architecture(searched: dict, folder: Path) -> None:
     line = searched["best"]["architecture"].removeprefix("small: ")
-    pasted = SPACE.replace('  small: own_fit units=16 activation="tanh"', f"  pasted: '{line}'")
-    (folder / "pasted.yaml").write_text(pasted.replace("name: own", "name: pasted"))
-    done = run("run", "pasted.yaml", "--trials", "1", "--json", cwd=folder)
+    space = SPACE.replace('  small: own_fit units=16 activation="tanh"', f"  pasted: '{line}'")
+    (folder / "pasted.yaml").write_text(space.replace("name: own", "name: pasted"))
+    done = run("check", "pasted.yaml", cwd=folder)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1])["best"]["architecture"] == f"pasted: {line}"
+    pasted = SearchSpace.from_yaml(folder / "pasted.yaml").named_architectures["pasted"]
+    assert pasted.notation == line
 
 
 @pytest.mark.usefixtures("searched")
@@ -132,19 +164,20 @@ constraints: {parameters: 4000}
     done = run(word, "value.yaml", cwd=folder)
     assert done.returncode == 2
     for place, said in (
-        ("value.yaml:7:3: architectures.small: ", "units can't be 7: it is 16 to 64, step 16"),
-        ("value.yaml:8:3: architectures.large: ", "4,810 parameters; constraints.parameters allows 4,000"),
-        ("value.yaml:9:3: architectures.strange: ", "no active hyperparameter is named nodes"),
+        ("value.yaml:8:3: architectures.small: ", "units can't be 7: it is 16 to 64, step 16"),
+        ("value.yaml:9:3: architectures.large: ", "4,810 parameters; constraints.parameters allows 4,000"),
+        ("value.yaml:10:3: architectures.strange: ", "no active hyperparameter is named nodes"),
     ):
         assert any(place in line and said in line for line in done.stderr.splitlines()), done.stderr
 
 
 @pytest.mark.parametrize("word", ["--trials", "--hours"])
 def test_a_search_ends_at_once_while_it_waits_for_a_build(word: str, folder: Path) -> None:
-    words = "name: slow\ndata: digits\nfamilies:\n  slow: {hypermodel: hypermodels_of_a_user:Slow}\n"
+    words = "name: slow\ndata: digits\nfamilies:\n  slow: {hypermodel: builds:Slow}\n"
     (folder / "slow.yaml").write_text(words + "training: {epochs: 1}\nsearch: {trials: 50}\n")
     store = f"slow-{word}"
-    value = {"--trials": "50", "--hours": "0.01"}[word]
+    value = {"--trials": "50", "--hours": "0.003"}[word]
+    (folder / "building").unlink(missing_ok=True)
     process = subprocess.Popen(
         command("run", "slow.yaml", "--json", "--store", store, word, value),
         cwd=folder,
@@ -155,9 +188,10 @@ def test_a_search_ends_at_once_while_it_waits_for_a_build(word: str, folder: Pat
     )
     if word == "--trials":
         deadline = time.monotonic() + 120
-        while not list(folder.glob(f"{store}/searches/*/record.sqlite")) and time.monotonic() < deadline:
-            time.sleep(0.2)
-        time.sleep(20)
+        while not (folder / "building").exists():
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
         process.send_signal(signal.SIGINT)
         sent = time.monotonic()
         out, err = process.communicate(timeout=60)
@@ -167,13 +201,3 @@ def test_a_search_ends_at_once_while_it_waits_for_a_build(word: str, folder: Pat
     else:
         out, err = process.communicate(timeout=200)
         assert json.loads(out.splitlines()[-1])["status"] == "hours_reached", err
-
-
-def test_builds_that_raise_for_some_values_are_no_trials(folder: Path) -> None:
-    words = "name: some\ndata: digits\nfamilies:\n  some: {hypermodel: hypermodels_of_a_user:RaisesForMany}\n"
-    (folder / "some.yaml").write_text(words + "training: {epochs: 1}\nsearch: {trials: 3}\n")
-    done = run("run", "some.yaml", "--json", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout.splitlines()[-1])
-    assert result["trials"] == {"completed": 3, "pruned": 0, "failed": 0}
-    assert all("units=16" in one["architecture"] for one in result["ranking"])

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -17,15 +18,16 @@ from archsearch.study import Record
 
 pytestmark = pytest.mark.slow
 
-SPACE = TINY_SPACE.replace("epochs: 6", "epochs: 25").replace("trials: 4", "trials: 6")
+SPACE = TINY_SPACE.replace("epochs: 6", "epochs: 12").replace("trials: 4", "trials: 6")
+TWO_WORKERS = SPACE.replace("workers: 1", "workers: 2")
 
 
 @contextlib.contextmanager
-def started(folder: Path, *words: str) -> Iterator[subprocess.Popen]:
+def started(folder: Path, space: str) -> Iterator[subprocess.Popen]:
     """The real command at work; killed at the end if it has not ended."""
-    (folder / "tiny.yaml").write_text(SPACE)
+    (folder / "tiny.yaml").write_text(space)
     process = subprocess.Popen(
-        command("run", "tiny.yaml", "--json", *words),
+        command("run", "tiny.yaml", "--json", "--quiet"),
         cwd=folder,
         env=environment(),
         stdout=subprocess.PIPE,
@@ -46,15 +48,19 @@ def trials(folder: Path):
         return record.trials()[0]
 
 
-def wait_until_some_have_ended(folder: Path, process: subprocess.Popen, count: int) -> None:
+def ended(folder: Path) -> int:
+    """How many trials have ended; none where there is no search yet."""
+    if not list(folder.glob("mlruns/searches/*/record.sqlite")):
+        return 0
+    return sum(trial.status is not Status.RUNNING for trial in trials(folder))
+
+
+def wait_until_have_ended(count: int, folder: Path, process: subprocess.Popen) -> None:
     deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
+    while ended(folder) < count:
         assert process.poll() is None, process.communicate()
-        found = list(folder.glob("mlruns/searches/*/record.sqlite"))
-        if found and sum(trial.status is not Status.RUNNING for trial in trials(folder)) >= count:
-            return
+        assert time.monotonic() < deadline, "no trial ended in two minutes"
         time.sleep(0.1)
-    raise AssertionError("no trial ended in two minutes")
 
 
 def finish(folder: Path) -> dict:
@@ -75,57 +81,87 @@ def children_by_trial(runs) -> dict[int, str]:
     return {int(run.data.tags["archsearch.trial"]): run.info.status for run in children}
 
 
+@dataclass(frozen=True)
+class Killed:
+    """A search whose driver was killed: what could be seen before, and what the same command made of it."""
+
+    folder: Path
+    driver: int
+    workers: list[int]
+    second: subprocess.CompletedProcess[str]
+    report: subprocess.CompletedProcess[str]
+    listed: subprocess.CompletedProcess[str]
+    workers_left: list[int]
+    before: dict
+    result: dict
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Killed:
+    folder = tmp_path_factory.mktemp("killed")
+    with started(folder, TWO_WORKERS) as process:
+        wait_until_have_ended(1, folder, process)
+        workers = _children(process.pid)
+        second, report = run("run", "tiny.yaml", cwd=folder), run("report", "tiny", cwd=folder)
+        listed = run("list", cwd=folder)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        left = _alive_after(10, workers)
+    before = {trial.number: trial for trial in trials(folder) if trial.status is not Status.RUNNING}
+    return Killed(folder, process.pid, workers, second, report, listed, left, before, finish(folder))
+
+
+def test_a_second_process_is_refused_while_the_first_runs(killed: Killed) -> None:
+    assert killed.second.returncode == 99
+    assert f"process {killed.driver}" in killed.second.stderr
+
+
+def test_a_search_that_runs_is_listed_as_such_and_has_a_report(killed: Killed) -> None:
+    assert killed.report.returncode == 0
+    assert "running" in killed.listed.stdout
+
+
+def test_workers_end_when_the_driver_is_killed(killed: Killed) -> None:
+    assert len(killed.workers) == 2
+    assert killed.workers_left == []
+
+
 # MLflow's SQLite store trips a deprecation of SQLAlchemy 2.1 in its own queries.
 @pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
-def test_a_killed_search_goes_on_and_trains_nothing_twice(tmp_path: Path) -> None:
-    with started(tmp_path) as process:
-        wait_until_some_have_ended(tmp_path, process, 2)
-        process.send_signal(signal.SIGKILL)
-    before = {trial.number: trial for trial in trials(tmp_path) if trial.status is not Status.RUNNING}
-    result = finish(tmp_path)
-    after = trials(tmp_path)
+def test_a_killed_search_goes_on_and_trains_nothing_twice(killed: Killed) -> None:
+    after = trials(killed.folder)
+    assert len(killed.before) < 6
     assert [trial.number for trial in after] == list(range(6))
     assert all(trial.status in (Status.COMPLETED, Status.PRUNED) for trial in after)
-    for number, trial in before.items():
+    for number, trial in killed.before.items():
         assert after[number].runs[0].epochs == trial.runs[0].epochs
     for trial in after:
         epochs = [epoch.epoch for epoch in trial.runs[0].epochs]
         assert epochs == list(range(1, len(epochs) + 1))
-    mirrored = children_by_trial(mlflow_runs(result))
+    mirrored = children_by_trial(mlflow_runs(killed.result))
     assert sorted(mirrored) == list(range(6))
     assert "RUNNING" not in mirrored.values()
 
 
 @pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")  # as above
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_within_seconds_with_exit_code_75_and_mlflow_closed(
-    tmp_path: Path, number: signal.Signals
-) -> None:
-    with started(tmp_path, "--quiet") as process:
-        wait_until_some_have_ended(tmp_path, process, 1)
-        sent = time.monotonic()
-        process.send_signal(number)
-        out, err = process.communicate(timeout=30)
-    assert time.monotonic() - sent < 10
-    assert process.returncode == 75
-    assert "Traceback" not in err
-    result = json.loads(out.splitlines()[-1])
-    assert result["status"] == "interrupted"
+def test_signals_stop_within_seconds_with_exit_code_75_and_mlflow_closed(tmp_path: Path) -> None:
+    """One signal after the other, each once another trial has ended."""
+    for count, number in enumerate((signal.SIGINT, signal.SIGTERM), 1):
+        with started(tmp_path, SPACE) as process:
+            wait_until_have_ended(ended(tmp_path) + 1, tmp_path, process)
+            sent = time.monotonic()
+            process.send_signal(number)
+            out, err = process.communicate(timeout=30)
+        assert time.monotonic() - sent < 10
+        assert process.returncode == 75
+        assert "Traceback" not in err
+        result = json.loads(out.splitlines()[-1])
+        assert result["status"] == "interrupted"
+        assert count <= ended(tmp_path) < 6
     again = finish(tmp_path)
     assert again["status"] == "finished"
     # Closed at once where MLflow answered in time, else at the next start.
     assert all(run.info.status != "RUNNING" for run in mlflow_runs(again))
-
-
-def test_workers_end_when_the_driver_is_killed(tmp_path: Path) -> None:
-    with started(tmp_path, "--quiet") as process:
-        wait_until_some_have_ended(tmp_path, process, 1)
-        workers = _children(process.pid)
-        assert len(workers) == 2
-    deadline = time.monotonic() + 10
-    while any(_is_alive(pid) for pid in workers):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def test_hours_are_a_bound_that_the_same_command_goes_on_from(tmp_path: Path) -> None:
@@ -136,19 +172,17 @@ def test_hours_are_a_bound_that_the_same_command_goes_on_from(tmp_path: Path) ->
     assert sum(result["trials"].values()) < 6
 
 
-def test_a_second_process_is_refused_while_the_first_runs(tmp_path: Path) -> None:
-    with started(tmp_path, "--quiet") as process:
-        wait_until_some_have_ended(tmp_path, process, 1)
-        second = run("run", "tiny.yaml", cwd=tmp_path)
-        assert second.returncode == 99
-        assert f"process {process.pid}" in second.stderr
-        assert run("report", "tiny", cwd=tmp_path).returncode == 0
-        assert "running" in run("list", cwd=tmp_path).stdout
-
-
 def _children(pid: int) -> list[int]:
     listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
     return [int(child) for child in listed.split()]
+
+
+def _alive_after(seconds: float, processes: list[int]) -> list[int]:
+    """Which of `processes` are still alive after so many seconds, waited for no longer than necessary."""
+    deadline = time.monotonic() + seconds
+    while (left := [pid for pid in processes if _is_alive(pid)]) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return left
 
 
 def _is_alive(pid: int) -> bool:

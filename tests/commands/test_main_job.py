@@ -9,8 +9,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 from real_command import Searched, command, environment, free_port, run, serving
 
+from archsearch.cli import main
 from archsearch.commands.result import judge
 from archsearch.records import Status
 from archsearch.study import Record
@@ -27,6 +29,11 @@ CURVES = (
     "recall",
     "auc",
 )
+
+
+def invoke(*words: str | Path) -> Result:
+    """Run the command in this process, as quickly as what it reads is read."""
+    return CliRunner().invoke(main, [str(word) for word in words], prog_name="archsearch")
 
 
 def recorded(searched: Searched):
@@ -157,9 +164,11 @@ def test_more_trials_extend_a_finished_search(searched: Searched, tmp_path: Path
     assert [trial.runs[0].epochs for trial in after[:4]] == [trial.runs[0].epochs for trial in before]
 
 
-def test_a_terminal_reader_sees_ranking_references_reason_and_paths(searched: Searched) -> None:
-    done = run("run", "tiny.yaml", cwd=searched.folder)
-    out = done.stdout
+def test_a_terminal_reader_sees_ranking_references_reason_and_paths(
+    searched: Searched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(searched.folder)
+    out = invoke("run", "tiny.yaml").stdout
     for word in (
         "rank",
         "class frequencies",
@@ -174,30 +183,34 @@ def test_a_terminal_reader_sees_ranking_references_reason_and_paths(searched: Se
         assert row["architecture"] in out
 
 
-def test_list_and_report_read_what_was_searched(searched: Searched, tmp_path: Path) -> None:
-    listed = run("list", cwd=searched.folder).stdout
+def test_list_and_report_read_what_was_searched(
+    searched: Searched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(searched.folder)
+    listed = invoke("list").stdout
     assert searched.result["search"] in listed
     assert "4/4" in listed
     output = tmp_path / "page.html"
     for name in ("tiny", searched.result["search"], searched.record):
-        done = run("report", name, "--output", output, cwd=searched.folder)
-        assert (done.returncode, done.stdout.strip()) == (0, str(output))
+        done = invoke("report", name, "--output", output)
+        assert (done.exit_code, done.stdout.strip()) == (0, str(output))
         assert output.read_text().startswith("<!DOCTYPE html>")
 
 
 def test_a_search_cut_off_after_its_last_trial_is_set_right_by_the_same_command(
-    searched: Searched, tmp_path: Path
+    searched: Searched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(searched.folder, folder)
+    monkeypatch.chdir(folder)
     path = folder / searched.record.relative_to(searched.folder)
     with sqlite3.connect(path) as db:
         db.execute("UPDATE sessions SET status = 'running'")
     db.close()
-    assert " interrupted " in run("list", cwd=folder).stdout
+    assert " interrupted " in invoke("list").stdout
     result = json.loads(run("run", "tiny.yaml", "--json", cwd=folder).stdout.splitlines()[-1])
     assert (result["status"], result["ranking"]) == ("nothing_to_do", searched.result["ranking"])
-    assert " finished " in run("list", cwd=folder).stdout
+    assert " finished " in invoke("list").stdout
     assert "The search is complete" in Path(result["report"]).read_text()
 
 

@@ -327,42 +327,49 @@ def idx(array):
     return gzip.compress(head + array.tobytes())
 
 
-def load_in_a_fresh_python(code, home):
-    environment = {**os.environ, "KERAS_HOME": str(home), "http_proxy": "http://127.0.0.1:9",
-                   "https_proxy": "http://127.0.0.1:9"}  # fmt: skip
-    lines = (
-        "from archsearch.space.data_words import Data", "from archsearch.data.sources import load",
-        "from archsearch.data.shapes import data_shape", code,
-    )  # fmt: skip
-    return subprocess.run(
-        [sys.executable, "-c", "\n".join(lines)], env=environment, capture_output=True, text=True
-    )
+FRESH_PYTHON = """
+from archsearch.data.shapes import data_shape
+from archsearch.data.sources import load
+from archsearch.errors import DataError
+from archsearch.space.data_words import Data
+
+data = Data(source="fashion_mnist")
+d = load(data)
+assert d.shape == data_shape(data), d.shape
+print(d.x.stored.shape, [len(part) for part in d.split[:3]], d.names[0], d.x.scale * 255)
+try:
+    load(Data(source="cifar10"))
+except DataError as error:
+    print(error)
+"""
 
 
-@pytest.mark.slow
-def test_keras_data_sets_are_read_from_its_cache(tmp_path):
-    sets = tmp_path / "datasets" / "fashion-mnist"
+@pytest.fixture(scope="module")
+def cache_of_keras(tmp_path_factory):
+    """A folder with Fashion-MNIST alone, and what Keras finds in it: that, and no CIFAR-10."""
+    home = tmp_path_factory.mktemp("keras")
+    sets = home / "datasets" / "fashion-mnist"
     sets.mkdir(parents=True)
     for part, count in (("train", 60), ("t10k", 20)):
         images = RNG.integers(0, 256, (count, 28, 28), np.uint8)
         (sets / f"{part}-images-idx3-ubyte.gz").write_bytes(idx(images))
         (sets / f"{part}-labels-idx1-ubyte.gz").write_bytes(idx((np.arange(count) % 10).astype(np.uint8)))
-    code = (
-        "data = Data(source='fashion_mnist'); d = load(data)\n"
-        "assert d.shape == data_shape(data), d.shape\n"
-        "print(d.x.stored.shape, [len(part) for part in d.split[:3]], d.names[0], d.x.scale * 255)"
-    )
-    done = load_in_a_fresh_python(code, tmp_path)
+    nowhere = "http://127.0.0.1:9"
+    environment = os.environ | {"KERAS_HOME": str(home), "http_proxy": nowhere, "https_proxy": nowhere}
+    words = [sys.executable, "-c", FRESH_PYTHON]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "(80, 28, 28, 1) [48, 12, 20] x_train[0] 1.0"
+    read, *_, refused = done.stdout.splitlines()
+    return home, read, refused
 
 
 @pytest.mark.slow
-def test_keras_data_that_are_not_there_are_refused(tmp_path):
-    code = (
-        "from archsearch.errors import DataError\n"
-        "try: load(Data(source='cifar10'))\nexcept DataError as error: print(error)"
-    )
-    done = load_in_a_fresh_python(code, tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert f"data: cifar10 is not (or not whole) in Keras' cache, {tmp_path}" in done.stdout.splitlines()[-1]
+def test_keras_data_sets_are_read_from_its_cache(cache_of_keras):
+    _, read, _ = cache_of_keras
+    assert read == "(80, 28, 28, 1) [48, 12, 20] x_train[0] 1.0"
+
+
+@pytest.mark.slow
+def test_keras_data_that_are_not_there_are_refused(cache_of_keras):
+    home, _, refused = cache_of_keras
+    assert f"data: cifar10 is not (or not whole) in Keras' cache, {home}" in refused

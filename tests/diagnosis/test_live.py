@@ -202,7 +202,7 @@ def test_a_question_is_cheap_enough_to_be_asked_at_each_epoch():
     settled(curves, PLANNED, rate_may_drop=False)
     took = []
     for _ in range(10):
-        started = time.perf_counter()
+        started = time.process_time()
         settled(curves, PLANNED, rate_may_drop=False)
-        took.append(time.perf_counter() - started)
+        took.append(time.process_time() - started)
     assert min(took) < 0.005

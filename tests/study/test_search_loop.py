@@ -226,10 +226,10 @@ def test_a_deadline_that_has_passed_starts_nothing(record):
 
 def test_a_deadline_ends_a_search_in_the_middle(record):
     def slowly(training):
-        time.sleep(0.02)
+        time.sleep(0.05)
         return curve(training)
 
-    outcome, executor, _ = search(record, space(), 50, Scripted(1, slowly), deadline=time.monotonic() + 0.3)
+    outcome, executor, _ = search(record, space(), 50, Scripted(1, slowly), deadline=time.monotonic() + 1)
     assert outcome is Outcome.HOURS_REACHED
     assert 0 < len(executor.submitted) < 50
 
