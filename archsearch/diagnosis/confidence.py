@@ -89,7 +89,7 @@ class Calibration:
         return no_accident * math.exp(-self.lacking * evidence.lacking - self.unmoved * evidence.unmoved)
 
 
-CALIBRATION = Calibration(intercept=2.2, support=0.72, lacking=0.01, unmoved=0.8)
+CALIBRATION = Calibration(intercept=2.0, support=0.7, lacking=0.01, unmoved=0.8)
 
 
 def confidence_in(place: int, reading: Reading) -> float:

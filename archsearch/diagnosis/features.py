@@ -17,6 +17,9 @@ MAD_TO_SD = 1.4826
 SINGLE = 12
 """Epochs from which on a single spike can be told from many."""
 
+MOST_AT_ONCE = 10_000_000
+"""Numbers in the windows of a running median that are laid out at a time: 80 MB."""
+
 
 def window(epochs: int, share: float, least: int = 3) -> int:
     """Odd number of epochs covering `share` of the run, at least `least` where the run is that long.
@@ -59,6 +62,8 @@ def running_median(losses: FloatArray, width: int) -> FloatArray:
     """
     if width <= 1:
         return losses
+    if losses.ndim > 1 and losses.size * width > MOST_AT_ONCE:
+        return np.stack([running_median(each, width) for each in losses])
     reach = width // 2
     ends = [(0, 0)] * (losses.ndim - 1) + [(reach, reach)]
     windows = sliding_window_view(np.pad(losses, ends, mode="reflect"), width, axis=-1)

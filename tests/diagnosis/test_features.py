@@ -80,3 +80,9 @@ def test_steadiness_tells_a_rise_from_wandering():
     assert features.steadiness(rise, start) == pytest.approx(1)
     assert abs(features.steadiness(noise, start)) < 0.5
     assert features.steadiness(rise, np.array(39)) == 0
+
+
+def test_windows_too_many_to_lay_out_at_once_give_the_same_medians(monkeypatch):
+    at_once = features.running_median(CURVES, 7)
+    monkeypatch.setattr(features, "MOST_AT_ONCE", 100)
+    np.testing.assert_array_equal(features.running_median(CURVES, 7), at_once)
