@@ -17,6 +17,9 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # Networks as small as the tests' gain nothing from threads, which only get into the way of another process.
 os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
+# Processes that share the tests are given a width of terminal; a command in a pipe has none unless told.
+os.environ.pop("COLUMNS", None)
+
 # How long an example takes says how busy the machine is.
 settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared machine")

@@ -102,6 +102,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Killed:
     with started(folder, TWO_WORKERS) as process:
         wait_until_have_ended(1, folder, process)
         workers = _children(process.pid)
+        process.send_signal(signal.SIGSTOP)  # else the search may end before it has been looked at
         second, report = run("run", "tiny.yaml", cwd=folder), run("report", "tiny", cwd=folder)
         listed = run("list", cwd=folder)
         process.send_signal(signal.SIGKILL)
