@@ -83,3 +83,18 @@ def chromium():
         browser = playwright.chromium.launch(executable_path=executable, args=flags)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def judged(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The epochs of every curve that a search judges from now on, as a list that grows."""
+    from archsearch.diagnosis import diagnose, runs
+
+    seen: list[int] = []
+
+    def counting(curves, *args, **kwargs):
+        seen.append(len(curves.val_loss))
+        return diagnose(curves, *args, **kwargs)
+
+    monkeypatch.setattr(runs, "diagnose", counting)
+    return seen

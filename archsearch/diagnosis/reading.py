@@ -96,7 +96,7 @@ class Reading:
     @property
     def level_width(self) -> int:
         """Epochs of the median behind final levels."""
-        return max(self.trend_width, features.window(self.epochs, LEVEL_SHARE))
+        return _level_width(self.epochs, self.trend_width)
 
     def lacks(self, needs: Iterable[str]) -> set[str]:
         """The names among `needs` of inputs that are not there."""
@@ -202,7 +202,7 @@ def reading_of(
     train = raw_train if train_eval is None else train_eval
     epochs = val.shape[-1]
     width = like.trend_width if like else _trend_width(val)
-    level_width = max(width, features.window(epochs, LEVEL_SHARE))
+    level_width = _level_width(epochs, width)
     val_trend = features.running_median(val, width)
     best = np.asarray(np.argmin(val_trend, axis=-1))
     lowest_val = features.at(val_trend, best)
@@ -229,6 +229,10 @@ def reading_of(
         trend_width=width,
         turn=like.turn if like else int(best) + 1,
     )
+
+
+def _level_width(epochs: int, trend_width: int) -> int:
+    return max(trend_width, features.window(epochs, LEVEL_SHARE))
 
 
 def _trend_width(val: FloatArray) -> int:

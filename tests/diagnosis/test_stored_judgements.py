@@ -7,25 +7,11 @@ import numpy as np
 import pytest
 from curve_shapes import DATA, KNOWN, LINEAR, SHAPES, good, run_of, settling, trial_of, underfit
 
-import archsearch.diagnosis.runs as runs
 from archsearch.diagnosis import Curves, Judgement, Verdict, diagnose, judge_trial, judge_trials
 from archsearch.diagnosis.storage import from_json, to_json
 from archsearch.records import Status
 
 TRIALS = [trial_of(number, shape(seed=number)) for number, shape in enumerate(SHAPES.values())]
-
-
-@pytest.fixture
-def judged(monkeypatch):
-    """The epochs of every curve that is judged from now on, as a list that grows."""
-    seen = []
-
-    def counting(curves, *args, **kwargs):
-        seen.append(len(curves.val_loss))
-        return diagnose(curves, *args, **kwargs)
-
-    monkeypatch.setattr(runs, "diagnose", counting)
-    return seen
 
 
 def test_a_judgement_comes_back_from_json_as_it_was():

@@ -7,8 +7,6 @@ from dataclasses import replace
 import pytest
 from made_up import Scripted, curve, recorded, space
 
-import archsearch.diagnosis.runs as runs
-from archsearch.diagnosis import diagnose
 from archsearch.records import Status
 from archsearch.study import (
     EpochMeasured,
@@ -310,19 +308,6 @@ def test_a_named_architecture_that_still_trains_is_not_proposed_beside_it(record
     _, executor, _ = search(record, of, 3, Scripted(2, slow=lambda training: training.trial == 0))
     widths = [training.architecture.dense[0].width for training in executor.submitted]
     assert sorted(widths) == [8, 16]
-
-
-@pytest.fixture
-def judged(monkeypatch):
-    """One entry for every curve that is judged from now on."""
-    seen = []
-
-    def counting(curves, *args, **kwargs):
-        seen.append(len(curves.val_loss))
-        return diagnose(curves, *args, **kwargs)
-
-    monkeypatch.setattr(runs, "diagnose", counting)
-    return seen
 
 
 @pytest.mark.parametrize("end", ["resumed", "interrupted at once"])

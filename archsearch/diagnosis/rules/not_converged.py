@@ -77,20 +77,18 @@ class NotConverged:
 
     def sentence(self, reading: Reading, evidence: Mapping[str, float], outcome: Outcome) -> str:
         """By how much the validation loss fell, as a share of where its last quarter began."""
-        last = f"the last {reading.tail} of {reading.epochs} epochs"
-        falls = bool(self.falls(reading))
-        if not falls:
+        if not self.falls(reading):
             if evidence["val_fall"] >= self.fall and evidence["certainty"] >= self.certainty:
-                last = f"Validation loss fell a little in the last {reading.tail} epochs"
+                fell = f"Validation loss fell a little in the last {reading.tail} epochs"
                 if evidence["val_descent_share"] < self.unsettled:
-                    return f"{last}, but had settled against all that it fell before."
-                return f"{last}, but train loss had settled."
+                    return f"{fell}, but had settled against all that it fell before."
+                return f"{fell}, but train loss had settled."
             settled = "had settled" if abs(evidence["val_fall"]) < self.fall else "did not keep falling"
             return f"Validation loss {settled} in the last {reading.tail} epochs."
         scale = float(reading.scale)
         start = float(reading.val[-reading.tail :].mean()) + evidence["val_fall"] * scale / 2
         fallen = percent(evidence["val_fall"] * scale / max(abs(start), 1e-9 * scale))
-        fell = f"Validation loss still fell by {fallen} in {last}"
+        fell = f"Validation loss still fell by {fallen} in the last {reading.tail} of {reading.epochs} epochs"
         if outcome == "fault":
             return f"{fell}: it was not trained to its end."
         return f"{fell}, but early stopping had waited in vain for a lower one."
