@@ -48,12 +48,12 @@ def summarise(dataset: Dataset, source: str, warnings: Sequence[str] = ()) -> Da
         prior_entropy=class_frequencies(dataset).val_loss,
         fingerprint=dataset.fingerprint,
         warnings=(*dataset.notes, *_unreadable(dataset.unreadable), *warnings),
-        balanced=dataset.class_weights
-        == class_weights("balanced", dataset.y[parts.train], dataset.shape.classes),
+        balanced=_is_balanced(dataset),
     )
 
 
 def _is_balanced(dataset: Dataset) -> bool:
+    """Whether the data's class weights are those that make every class count the same."""
     labels = dataset.y[dataset.split.train]
     return dataset.class_weights == class_weights("balanced", labels, dataset.shape.classes)
 
