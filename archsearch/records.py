@@ -19,22 +19,31 @@ if TYPE_CHECKING:
 class Status(StrEnum):
     """How a training, and with it its trial, stands.
 
-    ``stopped`` is a training whose verdict was settled before its planned end, ``pruned`` one that was worse
-    than others. Only the latter is not judged.
+    ``queued`` is a trial that waits for a worker. ``stopped`` is a training whose verdict was settled before
+    its planned end, ``pruned`` one that was worse than others, ``skipped`` one that a person ended. Only the
+    first of the three is judged. ``timed_out`` is one that took longer than the space allows, or hung.
     """
 
+    QUEUED = "queued"
     RUNNING = "running"
     COMPLETED = "completed"
     STOPPED = "stopped"
     PRUNED = "pruned"
+    SKIPPED = "skipped"
     DIVERGED = "diverged"
     OUT_OF_MEMORY = "out_of_memory"
+    TIMED_OUT = "timed_out"
     FAILED = "failed"
 
     @property
     def is_failure(self) -> bool:
         """Whether the training ended without a result to rank."""
-        return self in (Status.DIVERGED, Status.OUT_OF_MEMORY, Status.FAILED)
+        return self in (Status.DIVERGED, Status.OUT_OF_MEMORY, Status.TIMED_OUT, Status.FAILED)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will be trained."""
+        return self not in (Status.QUEUED, Status.RUNNING)
 
     @property
     def has_result(self) -> bool:
@@ -49,7 +58,7 @@ class Ending:
     Attributes
     ----------
     status : Status
-        ``pruned`` or ``stopped``.
+        ``pruned``, ``stopped`` or ``skipped``.
     reason : str
         In words, without a full stop.
     """
@@ -290,6 +299,10 @@ class TrialResult:
         Of several seeds, the share that have this verdict; None for one seed.
     params : mapping
         What the sampler chose, by the parameter's name; empty for a named architecture.
+    worker : str or None
+        Who trains it, or trained it last.
+    by_hand : bool
+        Whether a person added it to the running search; such trials come on top of the search's total.
     """
 
     number: int
@@ -305,6 +318,8 @@ class TrialResult:
     confidence: float | None = None
     agreement: float | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
+    worker: str | None = None
+    by_hand: bool = False
 
     @property
     def family(self) -> str:
@@ -399,6 +414,25 @@ def linear_model_of(references: Iterable[Reference]) -> Reference | None:
 
 
 @dataclass(frozen=True, slots=True)
+class SpaceChange:
+    """An edit of a space whose search went on with it.
+
+    Attributes
+    ----------
+    trial : int
+        Number of the first trial after it.
+    at : float
+        Seconds since 1970-01-01 UTC.
+    words : tuple of str
+        What was changed, as ``training.epochs: 30 → 40``.
+    """
+
+    trial: int
+    at: float
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SearchSnapshot:
     """A whole search as its record has it at one moment.
 
@@ -412,7 +446,8 @@ class SearchSnapshot:
     created_at : float
         Seconds since 1970-01-01 UTC.
     status : str
-        ``"running"``, ``"finished"``, ``"hours_reached"``, ``"interrupted"`` or ``"all_failed"``.
+        ``"running"``, ``"finished"``, ``"hours_reached"``, ``"interrupted"``, ``"all_failed"`` or
+        ``"given_up"``: the last trials all failed for the same reason.
     total : int
         Trials the search is to have.
     space : mapping
@@ -430,6 +465,8 @@ class SearchSnapshot:
         In the order of their numbers.
     wall_seconds : float
         Over all sessions.
+    changes : tuple of SpaceChange
+        Oldest first.
     """
 
     id: str
@@ -446,3 +483,4 @@ class SearchSnapshot:
     references: tuple[Reference, ...]
     trials: tuple[TrialResult, ...]
     wall_seconds: float
+    changes: tuple[SpaceChange, ...] = ()

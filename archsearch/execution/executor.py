@@ -20,8 +20,9 @@ class EpochEnded:
 class RunEnded:
     """The training with one seed has ended, whatever way.
 
-    Seeds are trained in their order. The first training without a result is the trial's last: what is pruned,
-    diverged or failed with one seed is not trained with the others.
+    Seeds are trained in their order or together; they are told to have ended in their order. The first
+    training without a result is the trial's last: what is pruned, diverged or failed with one seed has no
+    others.
     """
 
     trial: int
@@ -38,13 +39,13 @@ class Executor(Protocol):
     def capacity(self) -> int:
         """How many trainings run at once."""
 
-    def submit(self, training: Training) -> None:
-        """Start a training with the first of its seeds; never more than `capacity` at once."""
+    def submit(self, training: Training) -> str:
+        """Start a training; never more than `capacity` at once. The name of the worker that has it."""
 
     def poll(self, timeout: float) -> Sequence[Event]:
         """Wait at most `timeout` seconds for something to happen."""
 
-    def answer(self, trial: int, ending: Ending | None) -> None:
+    def answer(self, trial: int, seed: int, ending: Ending | None) -> None:
         """Tell a training that waits at an epoch's end how to end; None lets it go on."""
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from archsearch.study.candidates import (
     space_completer,
     space_sampler,
 )
-from archsearch.study.record import Header, Mirrored, Record, Session
+from archsearch.study.record import Record
 from archsearch.study.search import (
     EpochMeasured,
     Notify,
@@ -20,6 +20,7 @@ from archsearch.study.search import (
     TrialStarted,
 )
 from archsearch.study.store import Place, Store
+from archsearch.study.values import Header, Mirrored, Session
 
 __all__ = [
     "Candidate",

@@ -15,7 +15,8 @@ from archsearch.space.family_words import HyperModelFamily
 from archsearch.space.grid import Given, Grid, grid_of, parameters_of
 from archsearch.study.candidates import Candidate, Sample, Unbuildable, excess
 from archsearch.study.proposals import Constraint, Proposals, broken_constraint, is_picked
-from archsearch.study.record import Proposal, Record
+from archsearch.study.record import Record
+from archsearch.study.values import Proposal
 
 REPEATS_UNTIL_PICKED = 50
 """After so many proposals in a row that were tried before or can't be built, the next trial is picked."""

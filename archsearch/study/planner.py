@@ -10,7 +10,8 @@ from archsearch.study.budget import Budget
 from archsearch.study.candidates import Candidate, Complete, Sample, Unbuildable, excess
 from archsearch.study.family import Family
 from archsearch.study.proposals import Constraint
-from archsearch.study.record import Proposal, Record
+from archsearch.study.record import Record
+from archsearch.study.values import Proposal
 
 
 class Planner:

@@ -20,7 +20,7 @@ from optuna.distributions import (
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 
-from archsearch.study.record import Proposal
+from archsearch.study.values import Proposal
 
 FIRST_PRUNED_EPOCH = 5
 """No training is stopped before this epoch: the first ones say little about the last."""

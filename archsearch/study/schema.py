@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Mapping, Sequence
 
-VERSION = 2
+VERSION = 3
 
 _JUDGEMENTS = """
 CREATE TABLE judgements (
@@ -12,18 +12,25 @@ CREATE TABLE judgements (
 ) WITHOUT ROWID;
 """
 
+_CHANGES = """
+CREATE TABLE changes (
+    id INTEGER PRIMARY KEY, trial INTEGER NOT NULL, at REAL NOT NULL, words TEXT NOT NULL
+);
+"""
+
 SCHEMA = (
     """
 CREATE TABLE search (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE sessions (
     id INTEGER PRIMARY KEY, host TEXT NOT NULL, pid INTEGER NOT NULL, command TEXT NOT NULL,
     workers INTEGER NOT NULL,
-    started_at REAL NOT NULL, seen_at REAL NOT NULL, status TEXT NOT NULL, driver_seconds REAL NOT NULL
+    started_at REAL NOT NULL, seen_at REAL NOT NULL, status TEXT NOT NULL, driver_seconds REAL NOT NULL,
+    gpus INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE trials (
     number INTEGER PRIMARY KEY, name TEXT, architecture TEXT NOT NULL, recipe TEXT NOT NULL,
     parameters INTEGER NOT NULL, status TEXT NOT NULL, score REAL, verdict TEXT, revision INTEGER NOT NULL,
-    delivered TEXT, confidence REAL, agreement REAL
+    delivered TEXT, confidence REAL, agreement REAL, worker TEXT, by_hand INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX trials_by_revision ON trials (revision);
 CREATE TABLE proposals (
@@ -46,6 +53,7 @@ CREATE TABLE epochs (
 ) WITHOUT ROWID;
 """
     + _JUDGEMENTS
+    + _CHANGES
 )
 
 MIGRATIONS: Mapping[int, Sequence[str]] = {
@@ -53,6 +61,12 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
         "ALTER TABLE trials ADD COLUMN confidence REAL",
         "ALTER TABLE trials ADD COLUMN agreement REAL",
         _JUDGEMENTS,
+    ),
+    2: (
+        "ALTER TABLE sessions ADD COLUMN gpus INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE trials ADD COLUMN worker TEXT",
+        "ALTER TABLE trials ADD COLUMN by_hand INTEGER NOT NULL DEFAULT 0",
+        _CHANGES,
     ),
 }
 """What makes a record of a version one of the next."""

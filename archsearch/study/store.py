@@ -26,7 +26,8 @@ from archsearch.errors import SearchConflict, SearchLocked, SearchNotFound, Spac
 from archsearch.records import SearchSnapshot
 from archsearch.resources import bundled
 from archsearch.space import SearchSpace, changed_words
-from archsearch.study.record import Header, Record
+from archsearch.study.record import Record
+from archsearch.study.values import Header
 
 RECORD = "record.sqlite"
 LOCK_SECONDS = 0.5

@@ -10,7 +10,7 @@ from archsearch.diagnosis import judge_trials
 from archsearch.errors import StorageFull, StoreError
 from archsearch.records import Status, TrainingRun
 from archsearch.study import Mirrored, Record
-from archsearch.study.record import Proposal
+from archsearch.study.values import Proposal
 
 NAN, INF = math.nan, math.inf
 
