@@ -64,8 +64,9 @@ def run(
     archsearch.errors.StorageFull
         If the disk is full; what was recorded is safe.
     """
+    from archsearch.commands.options import Options
     from archsearch.commands.progress import progress
-    from archsearch.commands.run import Options, run_search
+    from archsearch.commands.run import run_search
     from archsearch.commands.spaces import read_space
 
     options = Options(

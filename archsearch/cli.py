@@ -140,8 +140,9 @@ def run(
       archsearch run space.yaml --trials 50       50 trials in all, those done before included
       archsearch run space.yaml --json --quiet    for scripts
     """
+    from archsearch.commands.options import Options
     from archsearch.commands.progress import progress
-    from archsearch.commands.run import Options, run_search
+    from archsearch.commands.run import run_search
     from archsearch.commands.show import show, ui_command
     from archsearch.commands.spaces import read_space
 

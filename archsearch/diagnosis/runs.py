@@ -142,7 +142,7 @@ def _judge(
 
 
 def _ended(trials: Iterable[TrialResult]) -> list[TrialResult]:
-    return [trial for trial in trials if trial.status is not Status.RUNNING]
+    return [trial for trial in trials if trial.status.has_ended]
 
 
 def _trainings(trials: Iterable[TrialResult]) -> Iterator[tuple[TrialResult, TrainingRun]]:
@@ -165,6 +165,9 @@ def _without_curves(status: Status, reason: str) -> Diagnosis:
     if status is Status.PRUNED:
         message = f"Stopped for being worse than others{why}"
         finding = Finding("AS002", "Pruned", "not_applicable", {}, message)
+        return bare_diagnosis(Verdict.NOT_JUDGED, finding)
+    if status is Status.SKIPPED:
+        finding = Finding("AS004", "Skipped", "not_applicable", {}, f"Ended by hand{why}")
         return bare_diagnosis(Verdict.NOT_JUDGED, finding)
     if status is Status.DIVERGED:
         finding = Finding("AS100", "Loss is no number", "fault", {}, f"Training diverged{why}")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Literal
 
-from archsearch.records import EpochRecord, Status, TrainingRun
+from archsearch.records import Status, TrainingRun
 
 Kind = Literal["trials", "epochs", "seconds"]
 
@@ -29,14 +29,9 @@ class Budget:
         self._ended: set[int] = set()
 
     def start(self, trial: int, family: str) -> None:
-        """A trial of `family` starts."""
+        """A trial of `family` is planned."""
         self._family[trial] = family
         self._costs[trial] = 1.0 if self._kind == "trials" else 0.0
-
-    def add_epoch(self, trial: int, epoch: EpochRecord) -> None:
-        """A running trial has trained an epoch."""
-        if self._kind != "trials":
-            self._costs[trial] += 1 if self._kind == "epochs" else epoch.seconds
 
     def end(self, trial: int, status: Status, runs: Sequence[TrainingRun]) -> None:
         """A trial has ended: what it has cost is known now."""
@@ -45,22 +40,24 @@ class Budget:
             self._costs[trial] = sum(len(run.epochs) for run in runs)
         elif self._kind == "seconds":
             self._costs[trial] = sum(run.seconds for run in runs)
-        if status in (Status.FAILED, Status.OUT_OF_MEMORY):
+        if status.is_failure and status is not Status.DIVERGED:
             self._failed.add(trial)
 
     @property
     def spent(self) -> dict[str, float]:
         """By family: trials, epochs or seconds.
 
-        A training that failed or ran out of memory counts as much as the others did on average: else a family
-        that can't be trained would seem to spend nothing, and be given all trials.
+        What has not ended counts as much as the others did on average: how far it is would depend on the
+        moment. So does what failed at least: else a family that can't be trained would seem to spend nothing,
+        and be given all trials.
         """
         worked = [self._costs[trial] for trial in self._ended - self._failed]
         typical = fmean(worked) if worked else 0.0
         spent = dict.fromkeys(self._families, 0.0)
         for trial, family in self._family.items():
             cost = self._costs[trial]
-            spent[family] += max(cost, typical) if trial in self._failed else cost
+            is_known = trial in self._ended - self._failed
+            spent[family] += cost if is_known else max(cost, typical)
         return spent
 
     def turns(self, trials: int) -> list[str]:

@@ -42,7 +42,12 @@ class Miss(Enum):
     UNBUILDABLE = auto()
 
 
-_MISSES = {None: Miss.REPEATED, Constraint.PARAMETERS: Miss.TOO_LARGE, Constraint.BUILDABLE: Miss.UNBUILDABLE}
+_MISSES = {
+    None: Miss.REPEATED,
+    Constraint.TRAINABLE: Miss.REPEATED,
+    Constraint.PARAMETERS: Miss.TOO_LARGE,
+    Constraint.BUILDABLE: Miss.UNBUILDABLE,
+}
 
 
 class Family:

@@ -39,6 +39,7 @@ class Constraint(StrEnum):
 
     PARAMETERS = "excess"
     BUILDABLE = "unbuildable"
+    TRAINABLE = "untrainable"
 
 
 class Proposals:

@@ -115,8 +115,16 @@ def proposal_row(proposal: Proposal) -> list[Any]:
 def proposal_of(row: Sequence[Any]) -> Proposal:
     """From all columns of `proposals`."""
     family, number, trial, params, distributions, attrs, state, value = row
-    mappings = map(json.loads, (params, distributions, attrs))
-    return Proposal(family, number, trial, *mappings, state, value)
+    return Proposal(
+        family,
+        number,
+        trial,
+        json.loads(params),
+        json.loads(distributions),
+        json.loads(attrs),
+        state,
+        value,
+    )
 
 
 def data_summary(value: Mapping[str, Any]) -> DataSummary:

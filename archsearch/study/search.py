@@ -2,32 +2,29 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from archsearch.diagnosis import diagnosis_of, judge_trial, judge_trials, with_diagnosis
 from archsearch.errors import SpaceError
 from archsearch.execution import EpochEnded, Executor, RunEnded
-from archsearch.execution.builds import BuildStopped
-from archsearch.ranking import trial_score
-from archsearch.records import (
-    DataSummary,
-    Ending,
-    EpochRecord,
-    Status,
-    Training,
-    TrainingRun,
-    TrialResult,
-    linear_model_of,
-)
+from archsearch.records import Ending, EpochRecord, Status, Training, TrainingRun, TrialResult
 from archsearch.space import SearchSpace
+from archsearch.study.ahead import Ahead
 from archsearch.study.candidates import Complete, Sample, seeds_of, space_completer, space_sampler
+from archsearch.study.costs import expected_seconds
+from archsearch.study.failures import MOST_FAILURES, same_failure
+from archsearch.study.judging import Judging
+from archsearch.study.kept import remove, superfluous
 from archsearch.study.planner import Planner
 from archsearch.study.record import Record
+from archsearch.study.steering import Add, Mailbox, Skip
 from archsearch.study.stopping import stopped
+from archsearch.study.store import Place
 
 POLL_SECONDS = 0.2
+# A worker waits for the proposal that is on its way: look more often.
+BRISK_POLL_SECONDS = 0.01
 
 
 class Outcome(StrEnum):
@@ -37,6 +34,7 @@ class Outcome(StrEnum):
     HOURS_REACHED = "hours_reached"
     INTERRUPTED = "interrupted"
     ALL_FAILED = "all_failed"
+    GIVEN_UP = "given_up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +86,15 @@ class Search:
         Where the families' candidates come from; else from the space's own words.
     complete : callable, optional
         What the named architectures are trained with; likewise.
+
+    Attributes
+    ----------
+    driver_seconds : float
+        Spent on other things than waiting.
+    common_failure : str or None
+        The reason for which the last trials failed, where that ended the search.
+    too_long : float or None
+        Seconds that the next trial would have taken, where that ended the search.
     """
 
     def __init__(
@@ -99,28 +106,37 @@ class Search:
         sample: Sample | None = None,
         complete: Complete | None = None,
     ) -> None:
-        header = record.header()
         self._space = space
         self._record = record
         self._executor = executor
         self._notify = notify
-        self._data: DataSummary = header.data
-        self._linear = linear_model_of(header.references)
+        self._data = record.header().data
+        self._place = Place(record.path.parent)
+        self._mailbox = Mailbox(self._place.requests)
         self._seeds = seeds_of(space)
         self._trials = {trial.number: trial for trial in record.trials()[0]}
-        self._interrupted = [t.number for t in self._trials.values() if t.status is Status.RUNNING]
-        self._judgements = record.judgements()
-        self._judge_stale()
-        self._running: dict[int, list[TrainingRun]] = {}
-        self._epochs: dict[int, list[EpochRecord]] = {}
+        self._judging = Judging(record)
+        self._trials |= self._judging.judge_stale(self._trials.values())
+        queued = record.queued()
+        known = (*self._trials.values(), *queued)
         self._planner = Planner(
             space,
             record,
-            self._trials.values(),
+            known,
             sample or space_sampler(space, self._data),
             complete or space_completer(space, self._data),
         )
+        following = 1 + max((trial.number for trial in known), default=-1)
+        self._ahead = Ahead(self._planner, record, executor.capacity, queued, following)
+        self._interrupted = [trial for trial in self._trials.values() if not trial.status.has_ended]
+        self._running: dict[int, list[TrainingRun]] = {}
+        self._epochs: dict[tuple[int, int], list[EpochRecord]] = {}
+        self._skips: dict[int, str] = {}
+        self._ended_here: list[TrialResult] = []
+        self._deadline: float | None = None
+        self.too_long: float | None = None
         self.driver_seconds = 0.0
+        self.common_failure: str | None = None
 
     @property
     def exhausted(self) -> dict[str, str]:
@@ -133,6 +149,7 @@ class Search:
         Parameters
         ----------
         total : int
+            Those added by hand apart.
         deadline : float or None
             In seconds of ``time.monotonic``.
         stop : threading.Event
@@ -143,44 +160,45 @@ class Search:
         SpaceError
             If nothing at all can be trained.
         """
-        ended = tuple(t for t in self._trials.values() if t.status is not Status.RUNNING)
+        self._deadline = deadline
+        ended = tuple(trial for trial in self._trials.values() if trial.status.has_ended)
         self._notify(SearchStarted(total, ended))
-        while not stop.is_set():
-            if deadline is not None and time.monotonic() >= deadline:
-                return Outcome.HOURS_REACHED
-            started = time.monotonic()
-            try:
-                self._fill(total)
-            except BuildStopped:
-                continue  # what was being proposed is not recorded, and will be proposed again
-            self.driver_seconds += time.monotonic() - started
-            if not self._trials:
-                raise self._nothing_to_try()
-            if not self._running:
-                return Outcome.FINISHED if self._any_succeeded() else Outcome.ALL_FAILED
-            events = self._executor.poll(POLL_SECONDS)
-            started = time.monotonic()
-            for event in events:
-                self._handle(event)
-            self.driver_seconds += time.monotonic() - started
-        return Outcome.INTERRUPTED
+        try:
+            self._end_interrupted(total)
+            while not stop.is_set():
+                outcome = self._turn(total)
+                if outcome:
+                    return outcome
+            return Outcome.INTERRUPTED
+        finally:
+            self._ahead.close()
 
-    def _judge_stale(self) -> None:
-        """Judge once what older rules or none have judged, instead of whenever a trial ends."""
-        ended = [trial for trial in self._trials.values() if trial.status is not Status.RUNNING]
-        judgements = judge_trials(ended, self._data, self._linear, self._judgements, anew=False)
-        changed = {key: each for key, each in judgements.items() if each is not self._judgements.get(key)}
-        if not changed:
-            return
-        numbers = {number for number, _ in changed}
-        trials = [
-            with_diagnosis(trial, diagnosis_of(trial, judgements))
-            for trial in ended
-            if trial.number in numbers
-        ]
-        self._record.put_judgements(trials, changed)
-        self._trials |= {trial.number: trial for trial in trials}
-        self._judgements = judgements
+    def _turn(self, total: int) -> Outcome | None:
+        """One round of starting, waiting and recording; how the search has ended, if it has."""
+        if self._deadline is not None and time.monotonic() >= self._deadline:
+            return Outcome.HOURS_REACHED
+        started = time.monotonic()
+        self._steer()
+        self._fill(total)
+        filled = time.monotonic()
+        if not self._running and not self._ahead.is_asking:
+            return self._outcome()
+        has_idle = len(self._running) < self._executor.capacity and self._ahead.is_asking
+        events = self._executor.poll(BRISK_POLL_SECONDS if has_idle else POLL_SECONDS)
+        waited = time.monotonic() - filled
+        for event in events:
+            self._handle(event, total)
+        self.driver_seconds += time.monotonic() - started - waited
+        return Outcome.GIVEN_UP if self.common_failure else None
+
+    def _outcome(self) -> Outcome:
+        """How a search has ended in which nothing runs and nothing is left to start."""
+        if self.too_long is not None:
+            return Outcome.HOURS_REACHED
+        if not self._trials:
+            raise self._nothing_to_try()
+        succeeded = any(not trial.status.is_failure for trial in self._trials.values())
+        return Outcome.FINISHED if succeeded else Outcome.ALL_FAILED
 
     def _nothing_to_try(self) -> SpaceError:
         return SpaceError(
@@ -191,46 +209,90 @@ class Search:
             )
         )
 
-    def _any_succeeded(self) -> bool:
-        return any(not trial.status.is_failure for trial in self._trials.values())
+    # -- starting --------------------------------------------------------------------------------------------
+
+    def _end_interrupted(self, total: int) -> None:
+        """End the trials whose last training was recorded, but not what followed from it.
+
+        In the order in which they would have ended; the pruner hears again of trainings that are whole.
+        """
+        whole = []
+        for trial in self._interrupted:
+            for run in trial.runs:
+                for epoch in run.epochs if run.seed == self._seeds[0] else ():
+                    self._planner.should_prune(trial, epoch)
+            if _is_whole(trial, self._seeds):
+                whole.append(trial)
+        self._interrupted = [trial for trial in self._interrupted if trial not in whole]
+        # The successor of the last one had been proposed before that one ended.
+        if whole and len(whole) + len(self._interrupted) <= self._executor.capacity:
+            self._ahead.ask(total)
+        for trial in whole:
+            self._end(trial)
 
     def _fill(self, total: int) -> None:
-        while len(self._running) < self._executor.capacity:
-            trial = self._restarted() or self._new(total)
-            if trial is None:
-                return
-            self._trials[trial.number] = trial
-            self._running[trial.number] = []
-            self._notify(TrialStarted(trial))
-            self._executor.submit(Training(trial.number, trial.architecture, trial.recipe, self._seeds))
+        """Give every idle worker a trial, and have others thought of."""
+        self._ahead.settle(0)
+        while len(self._running) < self._executor.capacity and self._start_next(total):
+            pass
+        if self.too_long is None:
+            self._ahead.ask(total)
 
-    def _restarted(self) -> TrialResult | None:
-        if not self._interrupted:
-            return None
-        return self._trials[self._interrupted.pop(0)]
+    def _start_next(self, total: int) -> bool:
+        """Start the trial whose turn it is; whether there was one."""
+        trial = self._interrupted[0] if self._interrupted else self._ahead.next
+        if trial is None or not self._may_start(trial, total):
+            return False
+        if self._interrupted:
+            self._interrupted.pop(0)
+        else:
+            self._ahead.pop()
+        done = [run for run in trial.runs if run.status.has_ended]
+        seeds = tuple(seed for seed in self._seeds if seed not in {run.seed for run in done})
+        worker = self._executor.submit(Training(trial.number, trial.architecture, trial.recipe, seeds))
+        trial = replace(trial, status=Status.RUNNING, worker=worker, runs=())
+        self._record.start(trial)
+        self._trials[trial.number] = trial
+        self._running[trial.number] = done
+        self._notify(TrialStarted(trial))
+        return True
 
-    def _new(self, total: int) -> TrialResult | None:
-        if len(self._trials) >= total:
-            return None
-        return self._planner.next_trial(len(self._trials), total)
+    def _may_start(self, trial: TrialResult, total: int) -> bool:
+        """Whether a trial is still wanted, and can be expected to end in time."""
+        begun = sum(not known.by_hand for known in self._trials.values())
+        if trial.status is Status.QUEUED and not trial.by_hand and begun >= total:
+            return False
+        if self._deadline is None:
+            return True
+        ended = [known for known in self._trials.values() if known.status.has_ended]
+        seconds = expected_seconds(trial, ended, len(self._seeds))
+        left = self._deadline - time.monotonic()
+        self.too_long = seconds if seconds is not None and seconds > left else None
+        return self.too_long is None
 
-    def _handle(self, event: EpochEnded | RunEnded) -> None:
+    # -- what happens ----------------------------------------------------------------------------------------
+
+    def _handle(self, event: EpochEnded | RunEnded, total: int) -> None:
         trial = self._trials[event.trial]
         if isinstance(event, EpochEnded):
             self._record.add_epoch(event.trial, event.seed, event.epoch)
-            self._epochs.setdefault(event.trial, []).append(event.epoch)
-            self._executor.answer(event.trial, self._ending(trial, event))
+            self._epochs.setdefault((event.trial, event.seed), []).append(event.epoch)
+            self._executor.answer(event.trial, event.seed, self._ending(trial, event))
             self._notify(EpochMeasured(trial, event.epoch))
             return
         runs = self._running[event.trial]
-        runs.append(_with_epochs(event.run, self._epochs.pop(event.trial, [])))
-        if not event.run.status.has_result or len(runs) == len(self._seeds):
+        runs.append(_with_epochs(event.run, self._epochs.pop((event.trial, event.run.seed), [])))
+        self._record.add_run(event.trial, runs[-1])
+        trial = replace(trial, runs=tuple(runs))
+        if _is_whole(trial, self._seeds):
             del self._running[event.trial]
-            self._end(replace(trial, runs=tuple(runs)))
+            # The worker goes on while this trial is judged. What it goes on with was proposed before.
+            self._ahead.settle()
+            self._start_next(total)
+            self._end(trial)
 
     def _ending(self, trial: TrialResult, event: EpochEnded) -> Ending | None:
         """How a training is to end that is not worth its next epoch."""
-        self._planner.add_epoch(trial, event.epoch)
         if not event.epoch.is_finite:
             return None  # it ends by itself
         # A pruner takes one value for each epoch of a trial. The first seed's are those that decide: what is
@@ -239,25 +301,73 @@ class Search:
         # A training at its last epoch has cost all it will: its result is kept, however bad.
         if event.epoch.epoch == trial.recipe.epochs:
             return None
+        if trial.number in self._skips:
+            return Ending(Status.SKIPPED, f"by hand at epoch {event.epoch.epoch}")
         if prune:
             return Ending(Status.PRUNED, f"worse than other trials at epoch {event.epoch.epoch}")
         if self._space.search.pruner == "diagnosis":
-            return stopped(trial, self._epochs[event.trial], self._data)
+            return stopped(trial, self._epochs[event.trial, event.seed], self._data)
         return None
 
     def _end(self, trial: TrialResult) -> None:
         """Judge a trial, tell the sampler, record both, in this order: the record is what was told."""
-        trial = replace(trial, status=_overall(trial.runs), score=_score(trial.runs))
-        earlier = [other for other in self._trials.values() if other.number != trial.number]
-        judgements = judge_trial(trial, earlier, self._data, self._linear, self._judgements)
-        trial = with_diagnosis(trial, diagnosis_of(trial, judgements))
+        self._ahead.settle()
+        trial, judgements = self._judging.judge(trial, self._trials.values())
         proposal = self._planner.tell(trial)
         if proposal:
             trial = replace(trial, params=proposal.params)
         self._record.end_trial(trial, proposal, judgements)
-        self._judgements |= judgements
+        self._ahead.told()
         self._trials[trial.number] = trial
+        self._drop_models()
+        if trial.number in self._skips:
+            self._mailbox.remove(self._skips.pop(trial.number))
         self._notify(TrialEnded(trial))
+        self._ended_here.append(trial)
+        self.common_failure = same_failure(self._ended_here[-MOST_FAILURES:])
+
+    def _drop_models(self) -> None:
+        """Keep the weights of the best trials only."""
+        numbers = superfluous(tuple(self._trials.values()), self._space.execution.keep)
+        if not numbers:
+            return
+        # The record first: a file too many is harmless, one that is missing is not.
+        self._record.forget_models(numbers)
+        for number in numbers:
+            trial = self._trials[number]
+            remove(self._place.models, trial)
+            runs = tuple(replace(run, model=None) for run in trial.runs)
+            self._trials[number] = replace(trial, runs=runs)
+
+    # -- a person's wishes -----------------------------------------------------------------------------------
+
+    def _steer(self) -> None:
+        """Do what people ask for while the search runs; a request is kept until it is done."""
+        for id_, request in self._mailbox.take():
+            if isinstance(request, Add):
+                self._ahead.add(request.name, request.architecture)
+                self._mailbox.remove(id_)
+            elif id_ not in self._skips.values():
+                self._skip(id_, request)
+
+    def _skip(self, id_: str, request: Skip) -> None:
+        is_under_way = request.trial in self._running or any(
+            trial.number == request.trial for trial in self._interrupted
+        )
+        if is_under_way:
+            self._skips[request.trial] = id_  # at its epoch's end
+            return
+        if waiting := self._ahead.remove(request.trial):
+            run = TrainingRun(self._seeds[0], Status.SKIPPED, reason="by hand before it began")
+            self._record.add_run(waiting.number, run)
+            self._end(replace(waiting, runs=(run,)))
+        self._mailbox.remove(id_)
+
+
+def _is_whole(trial: TrialResult, seeds: Sequence[int]) -> bool:
+    """Whether no training of a trial is to follow."""
+    ended = [run for run in trial.runs if run.status.has_ended]
+    return len(ended) == len(seeds) or any(not run.status.has_result for run in ended)
 
 
 def _with_epochs(run: TrainingRun, reported: Sequence[EpochRecord]) -> TrainingRun:
@@ -265,14 +375,3 @@ def _with_epochs(run: TrainingRun, reported: Sequence[EpochRecord]) -> TrainingR
     if run.epochs:
         return run
     return replace(run, epochs=tuple(reported), seconds=sum(epoch.seconds for epoch in reported))
-
-
-def _overall(runs: Iterable[TrainingRun]) -> Status:
-    """A trial is what its first training without a result is; else stopped if one was, or completed."""
-    statuses = [run.status for run in runs]
-    without = [status for status in statuses if not status.has_result]
-    return without[0] if without else Status.STOPPED if Status.STOPPED in statuses else Status.COMPLETED
-
-
-def _score(runs: tuple[TrainingRun, ...]) -> float | None:
-    return trial_score(runs) if _overall(runs).has_result else None

@@ -10,6 +10,7 @@
             record.sqlite       the search's record: the truth
             models/             delivered models, .keras
             logs/               what the worker processes print
+            requests/           what people ask of the running search
             lock                held by the process that runs the search
 """
 
@@ -58,6 +59,11 @@ class Place:
     def logs(self) -> Path:
         """Folder of the workers' logs."""
         return self.folder / "logs"
+
+    @property
+    def requests(self) -> Path:
+        """Folder of the requests to whoever runs the search (`archsearch.study.steering`)."""
+        return self.folder / "requests"
 
     def lock(self) -> filelock.BaseFileLock:
         """Hold the search for this process, until `release` or the process's end; makes the folder.

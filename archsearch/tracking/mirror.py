@@ -53,7 +53,12 @@ ENVIRONMENT = "environment."
 
 _NOT_IN_NAMES = re.compile(r"[^\w\-. :/]", re.ASCII)
 
-_ENDS = {Status.COMPLETED: "FINISHED", Status.STOPPED: "FINISHED", Status.PRUNED: "KILLED"}
+_ENDS = {
+    Status.COMPLETED: "FINISHED",
+    Status.STOPPED: "FINISHED",
+    Status.PRUNED: "KILLED",
+    Status.SKIPPED: "KILLED",
+}
 
 
 @dataclass(slots=True)

@@ -118,13 +118,14 @@ class Scripted:
         self._trainings: dict[int, Training] = {}
         self._seeds_left: dict[int, list[int]] = {}
 
-    def submit(self, training: Training) -> None:
+    def submit(self, training: Training) -> str:
         assert len(self._trainings) < self.capacity
         self.submitted.append(training)
         self._trainings[training.trial] = training
         self._seeds_left[training.trial] = list(training.seeds)
         self._played[training.trial] = []
         self._told[training.trial] = None
+        return "worker 0"
 
     def poll(self, timeout: float) -> Sequence[Event]:
         assert timeout > 0
@@ -132,7 +133,8 @@ class Scripted:
         brisk = [t for t in self._trainings.values() if not self._slow(t)]
         return [self._next(training) for training in brisk or list(self._trainings.values())]
 
-    def answer(self, trial: int, ending: Ending | None) -> None:
+    def answer(self, trial: int, seed: int, ending: Ending | None) -> None:
+        assert seed == self._seeds_left[trial][0]
         self._waiting.remove(trial)
         self._told[trial] = ending
 

@@ -6,7 +6,8 @@ import pytest
 from made_up import Scripted, recorded, space
 
 from archsearch.commands import run as command
-from archsearch.commands.run import Options, run_search
+from archsearch.commands.options import Options
+from archsearch.commands.run import run_search
 from archsearch.study import Outcome, Search, Store
 
 FOUR = {"dense": {"ordering": "rising", "depth": [1, 2], "narrowest": 8, "widest": [8, 16]}}

@@ -1,0 +1,179 @@
+"""The end of a run, whatever ends it: record, MLflow, ranking and report in order."""
+
+import math
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from archsearch.commands.judging import judged_and_kept
+from archsearch.commands.options import Options
+from archsearch.commands.result import NOTHING_TO_DO, Judged, SearchResult, judge
+from archsearch.errors import ArchsearchError, StoreError, TrackingError
+from archsearch.records import SearchSnapshot
+from archsearch.report import write_report
+from archsearch.study import Mirrored, Outcome, Place, Record
+from archsearch.tracking import Artifacts, Closing, Mirror, MirrorThread, Tracking, check_answers, first_line
+
+# Who interrupts a process may kill it seconds later: MLflow gets no more than this of them.
+INTERRUPTED_CLOSING_SECONDS = 2.0
+CLOSING_SECONDS = 120.0
+# Less than this of a search's hours is not worth starting workers for.
+SHORTEST_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What the end of a run needs, however it ends."""
+
+    place: Place
+    record: Record
+    tracking: Tracking
+    options: Options
+    hours: float | None
+
+    @property
+    def seconds_left(self) -> float:
+        """What the search may still take of its hours, over all sessions."""
+        return seconds_left(self.record, self.hours)
+
+    @property
+    def report_path(self) -> Path:
+        """Where the report goes."""
+        return self.options.reports.absolute() / f"{self.record.header().name}.html"
+
+    def settle(self, nothing_left: str, total: int) -> None:
+        """Have the record say how the search stands, where its last process could not."""
+        trials, sessions = self.record.trials(with_runs=False)[0], self.record.sessions()
+        succeeded = any(not trial.status.is_failure for trial in trials)
+        outcome = Outcome.FINISHED if succeeded else Outcome.ALL_FAILED
+        if nothing_left == Outcome.HOURS_REACHED:
+            outcome = Outcome.HOURS_REACHED
+        total = max(total, len(trials))
+        if (sessions[-1].status, self.record.total()) == (outcome, total):
+            return
+        self.record.begin_session(self.options.command, 0, total)
+        self.record.end_session(outcome, 0.0)
+        mirrored = self.record.mirrored()
+        if mirrored:
+            self.record.set_mirrored(replace(mirrored, is_closed=False))
+
+    def start_mirror(self) -> MirrorThread:
+        """Start mirroring the record as it stands and grows."""
+        mirror = Mirror(self.tracking, self.record.snapshot())
+        mirror.open()
+        thread = MirrorThread(mirror, self.place.record)
+        thread.start()
+        return thread
+
+    def end_mirror(self, mirror: MirrorThread, closing: Closing, timeout: float) -> str | None:
+        """Bring MLflow into line with the record; what to tell the user if that failed."""
+        is_closed = mirror.finish(closing, timeout)
+        self.record.set_mirrored(
+            Mirrored(self.tracking.uri, mirror.experiment_id, mirror.revision, is_closed)
+        )
+        if is_closed:
+            return None
+        why = first_line(mirror.fault) if mirror.fault else f"no answer within {timeout:g} s"
+        return f"MLflow at {self.tracking.uri} is behind ({why}); the same command brings it into line"
+
+    def abandon(self, mirror: MirrorThread | None) -> None:
+        """Leave after a fault, such as a full disk, as tidily as it allows."""
+        with suppress(ArchsearchError):
+            self.record.end_session(Outcome.INTERRUPTED, 0.0)
+        if mirror:
+            mirror.finish(Closing(Outcome.INTERRUPTED, None, Artifacts()), INTERRUPTED_CLOSING_SECONDS)
+
+    def result(self, judged: Judged, status: str, report: Path | None, notes: list[str]) -> SearchResult:
+        """The run's result."""
+        mirrored = self.record.mirrored()
+        is_there = mirrored is not None and mirrored.uri == self.tracking.uri
+        return SearchResult(
+            judged=judged,
+            status=status,
+            report=report,
+            models=self.place.models,
+            tracking_uri=self.tracking.uri,
+            experiment_id=mirrored.experiment_id if mirrored and is_there else None,
+            notes=tuple(notes),
+        )
+
+
+def seconds_left(record: Record, hours: float | None) -> float:
+    """What is left of a search's hours: they count while a process works on it, not between."""
+    if hours is None:
+        return math.inf
+    return hours * 3600 - sum(session.seconds for session in record.sessions())
+
+
+def interrupted(work: Work, mirror: MirrorThread | None) -> SearchResult:
+    """Leave quickly: what is recorded is safe, ranking and report can be had any time."""
+    judged = judge(work.record.snapshot(), work.record.judgements(), anew=False)
+    best = judged.ranked[0].trial if judged.ranked else None
+    notes = []
+    if mirror:
+        closing = Closing(Outcome.INTERRUPTED, best, Artifacts())
+        note = work.end_mirror(mirror, closing, INTERRUPTED_CLOSING_SECONDS)
+        notes = [note] if note else []
+    return work.result(judged, Outcome.INTERRUPTED, None, notes)
+
+
+def conclude(
+    work: Work, status: str, mirror: MirrorThread | None, exhausted: Mapping[str, str]
+) -> SearchResult:
+    """Judge all trials against each other, write the report, bring MLflow into line.
+
+    `exhausted` has the families of which no more trials can be made, with the reasons.
+    """
+    judged = judged_and_kept(work.record)
+    if status == NOTHING_TO_DO and judged.snapshot.status == Outcome.ALL_FAILED:
+        status = Outcome.ALL_FAILED
+    report, notes = None, []
+    if status == Outcome.HOURS_REACHED:
+        notes.append(_how_to_go_on(work))
+    elif len(judged.snapshot.trials) < judged.snapshot.total:
+        notes.append(_why_fewer(judged.snapshot, exhausted))
+    try:
+        report = write_report(
+            judged.snapshot,
+            judged.diagnoses,
+            judged.ranked,
+            work.report_path,
+            tracking_link=work.tracking.uri,
+        )
+    except StoreError as error:
+        notes.append(f"no report: {error}")
+    note = _bring_into_line(work, mirror, work.result(judged, status, report, []))
+    return work.result(judged, status, report, [*notes, note] if note else notes)
+
+
+def _why_fewer(snapshot: SearchSnapshot, exhausted: Mapping[str, str]) -> str:
+    """Why a search has ended before its total."""
+    reasons = [f"{family}: {reason}" for family, reason in exhausted.items()]
+    why = "; ".join(reasons) or "nothing new is left to try"
+    return f"{why}; {len(snapshot.trials)} of {snapshot.total} trials"
+
+
+def _how_to_go_on(work: Work) -> str:
+    if work.seconds_left < SHORTEST_SECONDS:
+        return f"search.hours ({work.hours:g}) are used up; to go on, raise them in the space"
+    return "the same command goes on"
+
+
+def _bring_into_line(work: Work, mirror: MirrorThread | None, result: SearchResult) -> str | None:
+    mirrored = work.record.mirrored()
+    now = (work.tracking.uri, work.record.revision(), True)
+    if mirror is None and mirrored and (mirrored.uri, mirrored.revision, mirrored.is_closed) == now:
+        return None
+    ranked = result.judged.ranked
+    best = ranked[0].trial if ranked else None
+    closing = Closing(
+        result.judged.snapshot.status, best, Artifacts(report=result.report, model=result.best_model)
+    )
+    try:
+        if mirror is None:
+            check_answers(work.tracking)
+            mirror = work.start_mirror()
+    except TrackingError as error:
+        return f"not mirrored to MLflow: {error}"
+    return work.end_mirror(mirror, closing, CLOSING_SECONDS)
