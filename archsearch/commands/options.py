@@ -18,6 +18,10 @@ class Options:
         The search's new total; None leaves it to the space.
     hours : float or None
         Wall time of this run at most.
+    max_gpu_hours : float or None
+        GPU-hours of this run at most.
+    keep : int or None
+        Trials whose weights are kept; None leaves it to the space.
     store : Path
     new : bool
         Start another search even if this space has one.
@@ -33,6 +37,8 @@ class Options:
 
     trials: int | None = None
     hours: float | None = None
+    max_gpu_hours: float | None = None
+    keep: int | None = None
     store: Path = Path("mlruns")
     new: bool = False
     tracking_uri: str | None = None
@@ -41,10 +47,12 @@ class Options:
     command: str = "archsearch.run(...)"
 
     def __post_init__(self) -> None:
-        if self.trials is not None and (not isinstance(self.trials, int) or self.trials < 1):
-            raise Refused(f"trials must be a whole number of at least 1, not {self.trials!r}")
-        if self.hours is not None and not _is_positive(self.hours):
-            raise Refused(f"hours must be a number above 0, not {self.hours!r}")
+        for name, value in (("trials", self.trials), ("keep", self.keep)):
+            if value is not None and (not isinstance(value, int) or value < 1):
+                raise Refused(f"{name} must be a whole number of at least 1, not {value!r}")
+        for name, value in (("hours", self.hours), ("max_gpu_hours", self.max_gpu_hours)):
+            if value is not None and not _is_positive(value):
+                raise Refused(f"{name} must be a number above 0, not {value!r}")
         if self.tracking not in ("now", "later"):
             raise Refused(f"tracking is 'now' or 'later', not {self.tracking!r}")
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NOTHING_TO_DO = "nothing_to_do"
+FAILURES = ("all_failed", "given_up")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def judge(snapshot: SearchSnapshot, stored: Judgements, *, anew: bool = True) ->
     """
     linear = linear_model_of(snapshot.references)
     judgements = judge_trials(snapshot.trials, snapshot.data, linear, stored, anew=anew)
-    ended = [trial for trial in snapshot.trials if trial.status is not Status.RUNNING]
+    ended = [trial for trial in snapshot.trials if trial.status.has_ended]
     diagnoses = {trial.number: diagnosis_of(trial, judgements) for trial in ended}
     trials = tuple(
         with_diagnosis(trial, diagnoses[trial.number]) if trial.number in diagnoses else trial
@@ -73,7 +74,8 @@ class SearchResult:
     ----------
     judged : Judged
     status : str
-        ``"finished"``, ``"nothing_to_do"``, ``"hours_reached"``, ``"interrupted"`` or ``"all_failed"``.
+        ``"finished"``, ``"nothing_to_do"``, ``"hours_reached"``, ``"interrupted"``, ``"all_failed"`` or
+        ``"given_up"``.
     report : Path or None
         The HTML report; None where the run was interrupted.
     models : Path
@@ -125,26 +127,28 @@ class SearchResult:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Trials completed, stopped, pruned and failed."""
+        """Trials completed, stopped, pruned, skipped and failed."""
         statuses = [trial.status for trial in self.judged.snapshot.trials]
         return {
             "completed": statuses.count(Status.COMPLETED),
             "stopped": statuses.count(Status.STOPPED),
             "pruned": statuses.count(Status.PRUNED),
+            "skipped": statuses.count(Status.SKIPPED),
             "failed": sum(status.is_failure for status in statuses),
         }
 
     @property
     def counts_text(self) -> str:
-        """The counts in words; that none was stopped goes without saying: most searches stop none."""
-        counts = {word: count for word, count in self.counts.items() if count or word != "stopped"}
+        """The counts in words; that none was stopped or skipped goes without saying."""
+        seldom = ("stopped", "skipped")
+        counts = {word: count for word, count in self.counts.items() if count or word not in seldom}
         return ", ".join(f"{count} {word}" for word, count in counts.items())
 
     def exit_code(self, *, require_good: bool = False) -> ExitCode:
         """What the process tells its caller."""
         if self.status == "interrupted":
             return ExitCode.INTERRUPTED
-        if self.status == "all_failed":
+        if self.status in FAILURES:
             return ExitCode.ALL_FAILED
         is_good = any(ranked.diagnosis.verdict == Verdict.GOOD for ranked in self.judged.ranked)
         return ExitCode.NO_GOOD_MODEL if require_good and not is_good else ExitCode.FINISHED

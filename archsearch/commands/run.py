@@ -7,16 +7,18 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
+from archsearch.commands.bounds import Bounds, too_little
 from archsearch.commands.header import header_for, require_same_data
 from archsearch.commands.interrupts import Interrupts
 from archsearch.commands.options import Options
 from archsearch.commands.result import NOTHING_TO_DO, SearchResult
-from archsearch.commands.work import SHORTEST_SECONDS, Work, conclude, interrupted, seconds_left
+from archsearch.commands.work import Work, conclude, interrupted
 from archsearch.data.shapes import data_shape
 from archsearch.errors import StoreError
 from archsearch.execution import WorkerPool, require_backend
 from archsearch.execution.builds import Builder
 from archsearch.execution.hypermodels import arguments_of, builder_for, require_builds
+from archsearch.execution.slots import slots_for
 from archsearch.records import Status
 from archsearch.space import SearchSpace
 from archsearch.study import (
@@ -31,6 +33,7 @@ from archsearch.study import (
     space_sampler,
 )
 from archsearch.study.hypermodels import completer_with, sampler_with
+from archsearch.study.steering import Mailbox
 from archsearch.tracking import Tracking, check_answers
 
 
@@ -56,7 +59,9 @@ def run_search(space: SearchSpace, options: Options, notify: Notify) -> SearchRe
     place = store.place_for(space, new=options.new)
     tracking = Tracking.choose(options.tracking_uri, store.database, store.artifacts)
     total = space.trials if options.trials is None else options.trials
-    nothing_left = _nothing_left(place, space, total)
+    slots = slots_for(space.execution)
+    gpus = len({slot.gpu for slot in slots if slot.gpu})
+    nothing_left = _nothing_left(place, space, total, gpus)
     if not nothing_left:
         require_backend()
         if options.tracking == "now":
@@ -75,12 +80,12 @@ def run_search(space: SearchSpace, options: Options, notify: Notify) -> SearchRe
             _require_folder(options.reports)
         stack.callback(place.lock().release)
         record = stack.enter_context(_record(place, space, header))
-        work = Work(place, record, tracking, options, space.search.hours)
+        work = Work(place, record, tracking, options, _bounds(space), gpus)
         if nothing_left:
             work.settle(nothing_left, total)
-            return conclude(work, nothing_left, None, {})
+            return conclude(work, nothing_left)
         pool = stack.enter_context(closing(_pool(place, space, record)))
-        record.begin_session(options.command, pool.capacity, total)
+        record.begin_session(options.command, pool.capacity, total, gpus)
         sample = sampler_with(builder, space, space_sampler(space, shape))
         complete = completer_with(builder, space, space_completer(space, shape))
         search = Search(space, record, pool, notify, sample, complete)
@@ -91,7 +96,8 @@ def _worked_on(
     work: "Work", search: Search, pool: WorkerPool, builder: Builder, interrupts: "Interrupts", total: int
 ) -> SearchResult:
     """Search until it ends, whatever ends it, and leave the record and MLflow in order."""
-    deadline = _deadline(work.options.hours, work.seconds_left)
+    left = work.seconds_left
+    deadline = None if math.isinf(left) else time.monotonic() + left
     mirror = work.start_mirror() if work.options.tracking == "now" else None
     try:
         with interrupts.deferred() as stop:
@@ -105,7 +111,7 @@ def _worked_on(
     work.record.end_session(outcome, search.driver_seconds)
     if outcome is Outcome.INTERRUPTED:
         return interrupted(work, mirror)
-    return conclude(work, outcome, mirror, search.exhausted)
+    return conclude(work, outcome, mirror, _why(search, outcome, work.record))
 
 
 def _pool(place: Place, space: SearchSpace, record: Record) -> WorkerPool:
@@ -114,8 +120,26 @@ def _pool(place: Place, space: SearchSpace, record: Record) -> WorkerPool:
     return WorkerPool(space.data, fingerprint, space.folder, workers, place.models, place.logs, arguments)
 
 
-def _nothing_left(place: Place, space: SearchSpace, total: int) -> str | None:
-    """Why nothing is to be trained: all is done, or the search's hours are used up; None where some is."""
+def _why(search: Search, outcome: Outcome, record: Record) -> list[str]:
+    """Why a search has ended before its total, where that is not plain."""
+    if outcome is Outcome.GIVEN_UP:
+        return [f"{search.common_failure}; mend that, and the same command goes on"]
+    if outcome is Outcome.HOURS_REACHED:
+        return [] if search.too_long is None else [too_little(search.too_long)]
+    begun, total = len(record.trials(with_runs=False)[0]), record.snapshot().total
+    if begun >= total:
+        return []
+    reasons = [f"{family}: {reason}" for family, reason in search.exhausted.items()]
+    why = "; ".join(reasons) or "nothing new is left to try"
+    return [f"{why}; {begun} of {total} trials"]
+
+
+def _bounds(space: SearchSpace) -> Bounds:
+    return Bounds(space.search.hours, space.search.gpu_hours)
+
+
+def _nothing_left(place: Place, space: SearchSpace, total: int, gpus: int) -> str | None:
+    """Why nothing is to be trained: all is done, or the search's time is used up; None where some is."""
     if not place.record.is_file():
         return None
     with Record.open(place.record, read_only=True) as record:
@@ -124,17 +148,13 @@ def _nothing_left(place: Place, space: SearchSpace, total: int) -> str | None:
         has_ended = bool(trials) and sessions[-1].status in (Outcome.FINISHED, Outcome.ALL_FAILED)
         # A space can hold fewer new architectures than trials were asked for.
         is_exhausted = has_ended and record.total() == total
-        is_time_up = seconds_left(record, space.search.hours) < SHORTEST_SECONDS
+        is_time_up = _bounds(space).why_used_up(sessions, gpus)
+        waits = any(trial.by_hand for trial in record.queued()) or Mailbox(place.requests).take()
     is_running = any(trial.status is Status.RUNNING for trial in trials)
-    if not is_running and (len(trials) >= total or is_exhausted):
+    counted = sum(not trial.by_hand for trial in trials)
+    if not is_running and not waits and (counted >= total or is_exhausted):
         return NOTHING_TO_DO
     return Outcome.HOURS_REACHED if is_time_up else None
-
-
-def _deadline(hours: float | None, seconds_left: float) -> float | None:
-    """When to stop, in seconds of ``time.monotonic``: this run's hours or the search's, the earlier."""
-    seconds = min(math.inf if hours is None else hours * 3600, seconds_left)
-    return None if math.isinf(seconds) else time.monotonic() + seconds
 
 
 @contextmanager

@@ -1,16 +1,15 @@
 """The end of a run, whatever ends it: record, MLflow, ranking and report in order."""
 
-import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from archsearch.commands.bounds import Bounds
 from archsearch.commands.judging import judged_and_kept
 from archsearch.commands.options import Options
-from archsearch.commands.result import NOTHING_TO_DO, Judged, SearchResult, judge
+from archsearch.commands.result import FAILURES, NOTHING_TO_DO, Judged, SearchResult, judge
 from archsearch.errors import ArchsearchError, StoreError, TrackingError
-from archsearch.records import SearchSnapshot
 from archsearch.report import write_report
 from archsearch.study import Mirrored, Outcome, Place, Record
 from archsearch.tracking import Artifacts, Closing, Mirror, MirrorThread, Tracking, check_answers, first_line
@@ -18,8 +17,6 @@ from archsearch.tracking import Artifacts, Closing, Mirror, MirrorThread, Tracki
 # Who interrupts a process may kill it seconds later: MLflow gets no more than this of them.
 INTERRUPTED_CLOSING_SECONDS = 2.0
 CLOSING_SECONDS = 120.0
-# Less than this of a search's hours is not worth starting workers for.
-SHORTEST_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +27,20 @@ class Work:
     record: Record
     tracking: Tracking
     options: Options
-    hours: float | None
+    bounds: Bounds
+    gpus: int
 
     @property
     def seconds_left(self) -> float:
-        """What the search may still take of its hours, over all sessions."""
-        return seconds_left(self.record, self.hours)
+        """What the search and this run of it may still take."""
+        of_search = self.bounds.seconds_left(self.record.sessions(), self.gpus)
+        of_run = Bounds(self.options.hours, self.options.max_gpu_hours).seconds_left((), self.gpus)
+        return min(of_search, of_run)
+
+    @property
+    def why_used_up(self) -> str | None:
+        """Which bound of the search is reached; None while none is."""
+        return self.bounds.why_used_up(self.record.sessions(), self.gpus)
 
     @property
     def report_path(self) -> Path:
@@ -99,13 +104,6 @@ class Work:
         )
 
 
-def seconds_left(record: Record, hours: float | None) -> float:
-    """What is left of a search's hours: they count while a process works on it, not between."""
-    if hours is None:
-        return math.inf
-    return hours * 3600 - sum(session.seconds for session in record.sessions())
-
-
 def interrupted(work: Work, mirror: MirrorThread | None) -> SearchResult:
     """Leave quickly: what is recorded is safe, ranking and report can be had any time."""
     judged = judge(work.record.snapshot(), work.record.judgements(), anew=False)
@@ -119,20 +117,18 @@ def interrupted(work: Work, mirror: MirrorThread | None) -> SearchResult:
 
 
 def conclude(
-    work: Work, status: str, mirror: MirrorThread | None, exhausted: Mapping[str, str]
+    work: Work, status: str, mirror: MirrorThread | None = None, notes: Sequence[str] = ()
 ) -> SearchResult:
     """Judge all trials against each other, write the report, bring MLflow into line.
 
-    `exhausted` has the families of which no more trials can be made, with the reasons.
+    `notes` say why the search has ended as it did, where that is not plain.
     """
     judged = judged_and_kept(work.record)
-    if status == NOTHING_TO_DO and judged.snapshot.status == Outcome.ALL_FAILED:
-        status = Outcome.ALL_FAILED
-    report, notes = None, []
+    if status == NOTHING_TO_DO and judged.snapshot.status in FAILURES:
+        status = judged.snapshot.status
+    report, notes = None, list(notes)
     if status == Outcome.HOURS_REACHED:
-        notes.append(_how_to_go_on(work))
-    elif len(judged.snapshot.trials) < judged.snapshot.total:
-        notes.append(_why_fewer(judged.snapshot, exhausted))
+        notes.append(work.why_used_up or "the same command goes on")
     try:
         report = write_report(
             judged.snapshot,
@@ -145,19 +141,6 @@ def conclude(
         notes.append(f"no report: {error}")
     note = _bring_into_line(work, mirror, work.result(judged, status, report, []))
     return work.result(judged, status, report, [*notes, note] if note else notes)
-
-
-def _why_fewer(snapshot: SearchSnapshot, exhausted: Mapping[str, str]) -> str:
-    """Why a search has ended before its total."""
-    reasons = [f"{family}: {reason}" for family, reason in exhausted.items()]
-    why = "; ".join(reasons) or "nothing new is left to try"
-    return f"{why}; {len(snapshot.trials)} of {snapshot.total} trials"
-
-
-def _how_to_go_on(work: Work) -> str:
-    if work.seconds_left < SHORTEST_SECONDS:
-        return f"search.hours ({work.hours:g}) are used up; to go on, raise them in the space"
-    return "the same command goes on"
 
 
 def _bring_into_line(work: Work, mirror: MirrorThread | None, result: SearchResult) -> str | None:

@@ -9,16 +9,16 @@ MOST_FAILURES = 10
 """So many trials in a row that fail for the same reason end a search.
 
 Three, as in KerasTuner, are no sign of a fault in the setup: where a third of a space does not fit into the
-memory, three in a row are to be expected within 60 trials (60 · 2/3 · 1/3³ = 1.5 times). Of ten in a row the
-chance within 60 trials is 0.1 % there, and 3 % where one half of the space can't be trained. A list of named
-architectures that grow, the last of them too large, has its own ten before the families come."""
+memory, three in a row come in 79 % of searches of 60 trials, and five in 15 %. Ten come in 0.1 % of them, and
+in 3 % where one half of the space can't be trained.
+"""
 
 _VARYING = (
     (re.compile(r"0x[0-9a-fA-F]+"), "#"),
     (re.compile(r"(?:[A-Za-z]:)?[^\s\"'(),:;]*[/\\][^\s\"'(),:;]*"), "PATH"),
     (re.compile(r"\d+(?:[.,]\d+)*(?:[eE][+-]?\d+)?"), "#"),
     # Shapes have as many numbers as they have axes.
-    (re.compile(r"#(?:\s*[,x×]\s*#)+"), "#"),
+    (re.compile(r"#(?:\s*[,x×]\s*#)*,?"), "#"),
     (re.compile(r"\s+"), " "),
 )
 """What differs between failures of the same kind: addresses, paths, numbers, shapes, white space."""

@@ -8,7 +8,6 @@ already show that it was carried out.
 
 import contextlib
 import json
-import os
 import time
 import uuid
 from collections.abc import Mapping
@@ -92,7 +91,7 @@ class Mailbox:
         Each file is read once. One that holds no request is set aside under another name.
         """
         try:
-            names = sorted(name for name in os.listdir(self._folder) if name.endswith(ENDING))
+            names = sorted(path.name for path in self._folder.iterdir() if path.suffix == ENDING)
         except OSError:  # no request yet, or a store that is out of reach for a moment
             return []
         for name in names:
