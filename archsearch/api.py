@@ -17,6 +17,10 @@ def run(
     *,
     trials: int | None = None,
     hours: float | None = None,
+    max_gpu_hours: float | None = None,
+    workers: 'int | Literal["auto"] | None' = None,
+    gpus: 'int | Literal["all"] | None' = None,
+    keep: int | None = None,
     store: "str | PathLike[str]" = "mlruns",
     new: bool = False,
     tracking_uri: str | None = None,
@@ -37,6 +41,15 @@ def run(
         The search's new total.
     hours : float, optional
         Stop after this long.
+    max_gpu_hours : float, optional
+        Stop after so many hours times GPUs in use.
+    workers : int or str, optional
+        Trainings at the same time; 0 in this process, ``"auto"`` as the machine allows. Else as the space
+        says, and so with the next two.
+    gpus : int or str, optional
+        GPUs to use of those that are visible, or ``"all"``; 0 for the CPU.
+    keep : int, optional
+        Trials whose weights are kept.
     store : str or path
         Folder of records, models and MLflow's database.
     new : bool
@@ -72,6 +85,10 @@ def run(
     options = Options(
         trials=trials,
         hours=hours,
+        max_gpu_hours=max_gpu_hours,
+        workers=workers,
+        gpus=gpus,
+        keep=keep,
         store=Path(store),
         new=new,
         tracking_uri=tracking_uri,

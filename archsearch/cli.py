@@ -20,7 +20,7 @@ Exit codes:
   1   a defect of archsearch
   2   refused before training: the space, the data, the store, MLflow, or the command line
   3   only with --require-good: no model is good
-  4   every trial failed
+  4   every trial failed, or the last ones all for the same reason
   75  interrupted by a signal or a full disk; everything is saved
   99  another process holds this search
 """
@@ -47,6 +47,24 @@ class _Group(click.Group):
             full = error.errno == 28
             click.echo(f"archsearch: {error.filename or ''}: {error.strerror}", err=True)
             ctx.exit(ExitCode.INTERRUPTED if full else ExitCode.REFUSED)
+
+
+class _NumberOr(click.ParamType):
+    """A whole number, or one word in its place."""
+
+    def __init__(self, word: str) -> None:
+        self.name = f"integer or {word}"
+        self._word = word
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002 - click's
+        return f"N|{self._word}"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        if value == self._word:
+            return self._word
+        if not str(value).isdecimal():
+            self.fail(f"{value!r} is neither a whole number nor {self._word}.", param, ctx)
+        return int(value)
 
 
 def _spaces(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[Any]:
@@ -108,6 +126,23 @@ def main() -> None:
     type=click.FloatRange(min=0, min_open=True),
     help="Stop after this long; the same command goes on.",
 )
+@click.option(
+    "--max-gpu-hours",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Stop after so many hours times GPUs in use.",
+)
+@click.option(
+    "--workers", type=_NumberOr("auto"),
+    help="Trainings at the same time; 0: in this process  [default: the space's, else auto].",
+)  # fmt: skip
+@click.option(
+    "--gpus", type=_NumberOr("all"),
+    help="GPUs to use of those that are visible; 0: the CPU  [default: the space's, else all].",
+)  # fmt: skip
+@click.option(
+    "--keep", type=click.IntRange(min=1),
+    help="Trials whose weights are kept, the best so many  [default: the space's, else 10].",
+)  # fmt: skip
 @_store
 @click.option("--new", is_flag=True, help="Start another search even if this space has one.")
 @_tracking_uri
@@ -122,6 +157,10 @@ def run(
     space: str,
     trials: int | None,
     hours: float | None,
+    max_gpu_hours: float | None,
+    workers: int | str | None,
+    gpus: int | str | None,
+    keep: int | None,
     store: Path,
     new: bool,
     tracking_uri: str | None,
@@ -138,6 +177,7 @@ def run(
     Examples:
       archsearch run digits
       archsearch run space.yaml --trials 50       50 trials in all, those done before included
+      archsearch run space.yaml --workers 4       four trainings at a time
       archsearch run space.yaml --json --quiet    for scripts
     """
     from archsearch.commands.options import Options
@@ -149,6 +189,10 @@ def run(
     options = Options(
         trials=trials,
         hours=hours,
+        max_gpu_hours=max_gpu_hours,
+        workers=workers,
+        gpus=gpus,
+        keep=keep,
         store=store,
         new=new,
         tracking_uri=tracking_uri,

@@ -11,11 +11,12 @@
     │   ├── SearchNotFound   no such search in the store
     │   └── TrackingError    the MLflow tracking server
     ├── StorageFull          exit 75: the disk is full, what was written is safe
-    └── SearchLocked         exit 99: another process holds the search
+    └── SearchLocked         exit 99: another process holds the search, or has taken it over
 
 A training that fails is none of these: it is a recorded outcome (`archsearch.records.Status`).
 """
 
+import errno
 from enum import IntEnum
 
 
@@ -77,3 +78,33 @@ class SearchLocked(ArchsearchError):
     """Another process is running this search."""
 
     exit_code = ExitCode.LOCKED
+
+
+LOCKS_NEEDED = (
+    "locks don't work on this file system; mount it with locks, or name a --store on a disk of this machine"
+)
+
+# The disk, the user's share of it, or the largest file that is allowed.
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def is_full(error: OSError) -> bool:
+    """Whether a file could not be written for want of room."""
+    return error.errno in _FULL
+
+
+def unwritable(what: object, error: OSError) -> StorageFull | StoreError:
+    """What it means to the user that a file or folder can't be written.
+
+    Parameters
+    ----------
+    what : object
+        Its path, perhaps with a word before it.
+    error : OSError
+    """
+    if is_full(error):
+        return StorageFull(
+            f"{what}: can't be written ({error.strerror}): is the disk full? Everything up to now is saved; "
+            "repeat the command once there is room"
+        )
+    return StoreError(f"{what}: can't be written: {error.strerror or error}")

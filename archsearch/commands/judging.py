@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from archsearch.commands.result import Judged, judge
 from archsearch.diagnosis import Judgements
-from archsearch.errors import SearchLocked, StorageFull, StoreError
+from archsearch.errors import StorageFull, StoreError
 from archsearch.records import TrialResult
 from archsearch.study import Mirrored, Place, Record
 
@@ -26,8 +26,8 @@ def judged_and_kept(record: Record) -> Judged:
 def judged_as_it_stands(place: Place) -> tuple[Judged, Mirrored | None]:
     """Judge a search that may be running, and store what that changes where nothing is in the way.
 
-    In the way are a process that runs the search, and files that can't be written. The search is held only
-    while that is stored: whoever wants to run it finds it free.
+    In the way are a process that runs the search, and files that can't be written. The search is not held
+    for it: whoever wants to run it finds it free.
 
     Parameters
     ----------
@@ -45,20 +45,16 @@ def judged_as_it_stands(place: Place) -> tuple[Judged, Mirrored | None]:
     judged = judge(snapshot, stored)
     news = _news(judged, snapshot.trials, stored)
     if any(news):
-        with suppress(SearchLocked, StoreError, StorageFull):
+        with suppress(StoreError, StorageFull):
             _store(place, news, revision)
     return judged, mirrored
 
 
 def _store(place: Place, news: News, revision: int) -> None:
     """Store what was judged at a revision, unless somebody has worked on the search since."""
-    lock = place.lock()
-    try:
+    if not place.is_held:
         with Record.open(place.record) as record:
-            if record.revision() == revision:
-                record.put_judgements(*news)
-    finally:
-        lock.release()
+            record.put_judgements(*news, at=revision)
 
 
 def _news(judged: Judged, before: Sequence[TrialResult], stored: Judgements) -> News:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from archsearch.errors import Refused
+from archsearch.space import SearchSpace
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +21,12 @@ class Options:
         Wall time of this run at most.
     max_gpu_hours : float or None
         GPU-hours of this run at most.
+    workers : int, str or None
+        Trainings at once, or ``"auto"``; None leaves it to the space, and so with the next two.
+    gpus : int, str or None
+        GPUs to use, or ``"all"``.
     keep : int or None
-        Trials whose weights are kept; None leaves it to the space.
+        Trials whose weights are kept.
     store : Path
     new : bool
         Start another search even if this space has one.
@@ -38,6 +43,8 @@ class Options:
     trials: int | None = None
     hours: float | None = None
     max_gpu_hours: float | None = None
+    workers: int | str | None = None
+    gpus: int | str | None = None
     keep: int | None = None
     store: Path = Path("mlruns")
     new: bool = False
@@ -47,14 +54,24 @@ class Options:
     command: str = "archsearch.run(...)"
 
     def __post_init__(self) -> None:
-        for name, value in (("trials", self.trials), ("keep", self.keep)):
-            if value is not None and (not isinstance(value, int) or value < 1):
-                raise Refused(f"{name} must be a whole number of at least 1, not {value!r}")
+        if self.trials is not None and (not isinstance(self.trials, int) or self.trials < 1):
+            raise Refused(f"trials must be a whole number of at least 1, not {self.trials!r}")
         for name, value in (("hours", self.hours), ("max_gpu_hours", self.max_gpu_hours)):
             if value is not None and not _is_positive(value):
                 raise Refused(f"{name} must be a number above 0, not {value!r}")
         if self.tracking not in ("now", "later"):
             raise Refused(f"tracking is 'now' or 'later', not {self.tracking!r}")
+
+    def applied_to(self, space: SearchSpace) -> SearchSpace:
+        """The space with the words of its ``execution`` that are said beside it.
+
+        Raises
+        ------
+        SpaceError
+        """
+        words = {"workers": self.workers, "gpus": self.gpus, "keep": self.keep}
+        given = {word: value for word, value in words.items() if value is not None}
+        return space.executed_with(given) if given else space
 
 
 def _is_positive(value: Any) -> bool:

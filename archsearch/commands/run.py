@@ -3,7 +3,7 @@
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
@@ -15,10 +15,9 @@ from archsearch.commands.result import NOTHING_TO_DO, SearchResult
 from archsearch.commands.work import Work, conclude, interrupted
 from archsearch.data.shapes import data_shape
 from archsearch.errors import StoreError
-from archsearch.execution import WorkerPool, require_backend
+from archsearch.execution import Executor, Setup, Slot, local_executor, require_backend, slots_for
 from archsearch.execution.builds import Builder
 from archsearch.execution.hypermodels import arguments_of, builder_for, require_builds
-from archsearch.execution.slots import slots_for
 from archsearch.records import Status
 from archsearch.space import SearchSpace
 from archsearch.study import (
@@ -55,6 +54,7 @@ def run_search(space: SearchSpace, options: Options, notify: Notify) -> SearchRe
         If another process runs this search.
     StorageFull
     """
+    space = options.applied_to(space)
     store = Store(options.store)
     place = store.place_for(space, new=options.new)
     tracking = Tracking.choose(options.tracking_uri, store.database, store.artifacts)
@@ -84,7 +84,7 @@ def run_search(space: SearchSpace, options: Options, notify: Notify) -> SearchRe
         if nothing_left:
             work.settle(nothing_left, total)
             return conclude(work, nothing_left)
-        pool = stack.enter_context(closing(_pool(place, space, record)))
+        pool = stack.enter_context(closing(_executor(place, space, record, slots)))
         record.begin_session(options.command, pool.capacity, total, gpus)
         sample = sampler_with(builder, space, space_sampler(space, shape))
         complete = completer_with(builder, space, space_completer(space, shape))
@@ -93,7 +93,7 @@ def run_search(space: SearchSpace, options: Options, notify: Notify) -> SearchRe
 
 
 def _worked_on(
-    work: "Work", search: Search, pool: WorkerPool, builder: Builder, interrupts: "Interrupts", total: int
+    work: "Work", search: Search, pool: Executor, builder: Builder, interrupts: "Interrupts", total: int
 ) -> SearchResult:
     """Search until it ends, whatever ends it, and leave the record and MLflow in order."""
     left = work.seconds_left
@@ -114,10 +114,16 @@ def _worked_on(
     return conclude(work, outcome, mirror, _why(search, outcome, work.record))
 
 
-def _pool(place: Place, space: SearchSpace, record: Record) -> WorkerPool:
-    fingerprint, workers = record.header().data.fingerprint, space.execution.workers
-    arguments = arguments_of(space)
-    return WorkerPool(space.data, fingerprint, space.folder, workers, place.models, place.logs, arguments)
+def _executor(place: Place, space: SearchSpace, record: Record, slots: Sequence[Slot]) -> Executor:
+    setup = Setup(
+        data=space.data,
+        fingerprint=record.header().data.fingerprint,
+        folder=space.folder,
+        models=place.models,
+        arguments=arguments_of(space),
+        gpu_memory=space.execution.gpu_memory,
+    )
+    return local_executor(setup, space.execution, slots, place.logs)
 
 
 def _why(search: Search, outcome: Outcome, record: Record) -> list[str]:

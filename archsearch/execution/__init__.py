@@ -1,6 +1,19 @@
 """Where trainings run."""
 
 from archsearch.execution.executor import EpochEnded, Event, Executor, RunEnded
-from archsearch.execution.pool import WorkerPool, require_backend
+from archsearch.execution.local import local_executor, require_backend
+from archsearch.execution.messages import Setup
+from archsearch.execution.slots import Slot, slots_for, workers_of
 
-__all__ = ["EpochEnded", "Event", "Executor", "RunEnded", "WorkerPool", "require_backend"]
+__all__ = [
+    "EpochEnded",
+    "Event",
+    "Executor",
+    "RunEnded",
+    "Setup",
+    "Slot",
+    "local_executor",
+    "require_backend",
+    "slots_for",
+    "workers_of",
+]

@@ -13,6 +13,8 @@ from typing import IO, Any
 
 LOG_TAIL = 600
 
+END_SECONDS = 1.0
+
 
 class ChildEnded(Exception):
     """The process is gone.
@@ -25,9 +27,10 @@ class ChildEnded(Exception):
         The last it printed, on one line.
     """
 
-    def __init__(self, how: str, printed: str) -> None:
-        super().__init__(how + (f"; it last printed: {printed}" if printed else ""))
-        self.how, self.printed = how, printed
+    def __init__(self, code: int, printed: str) -> None:
+        self.how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        self.printed = printed
+        super().__init__(self.how + (f"; it last printed: {printed}" if printed else ""))
 
 
 class Child:
@@ -84,17 +87,25 @@ class Child:
         raise self._ended()
 
     def kill(self) -> None:
-        """End the process, if it has not ended by itself."""
-        self.process.kill()
-        self.process.wait()
+        """End the process and what it started, if it has not ended by itself."""
+        self.signal_end()
+        # One that waits for a broken disk or GPU may end much later.
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(END_SECONDS)
         self.pipe.close()
         self._log.close()
 
+    def signal_end(self) -> None:
+        """Have the process end, without waiting for it."""
+        # Once it has been waited for, its number may be another's.
+        if self.process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+
     def _ended(self) -> ChildEnded:
-        code = self.process.wait()
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         self._log.seek(0)
-        return ChildEnded(how, " ".join(self._log.read().decode(errors="replace")[-LOG_TAIL:].split()))
+        printed = " ".join(self._log.read().decode(errors="replace")[-LOG_TAIL:].split())
+        return ChildEnded(self.process.wait(), printed)
 
 
 def connected(descriptor: int) -> "tuple[Connection, queue.SimpleQueue[Any]]":

@@ -1,10 +1,12 @@
-"""What the driver and a worker process say to each other, besides trainings and events."""
+"""What the driver and a worker say to each other, besides trainings and events."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from archsearch.errors import DataError, StorageFull
+from archsearch.execution.executor import Event
 from archsearch.records import Ending
 from archsearch.space.data_words import Data
 
@@ -16,14 +18,17 @@ class Setup:
     Attributes
     ----------
     data : Data
+        What it loads.
     fingerprint : str
-        Of the data set that the search began with.
+        Of the data set that the search began with; a worker that loads another ends the search.
     folder : Path
-        What relative paths and the user's modules are looked up from.
+        What relative paths in `data` and the user's modules are looked up from.
     models : Path
         Where delivered models go.
     arguments : mapping of str to mapping
         What users' HyperModel classes are called with, by family.
+    gpu_memory : float or None
+        Most it may take of its GPU, in GiB.
     """
 
     data: Data
@@ -31,6 +36,12 @@ class Setup:
     folder: Path
     models: Path
     arguments: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    gpu_memory: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """A sign of life."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,4 +65,27 @@ class DiskFull:
 class Answer:
     """The answer to `EpochEnded`: how the training is to end, or None where it goes on."""
 
+    seed: int
     ending: Ending | None
+
+
+Message = Event | Alive | Ready | OtherData | DiskFull
+
+
+def require_well(message: Message, data: Data) -> None:
+    """Check that a worker can go on.
+
+    Raises
+    ------
+    StorageFull, DataError
+    """
+    if isinstance(message, DiskFull):
+        raise StorageFull(
+            f"{message.path}: can't be written: the disk is full. Everything up to now is saved; "
+            "repeat the command once there is room"
+        )
+    if isinstance(message, OtherData):
+        raise DataError(
+            f"data: {data.origin} gave other samples in a worker than in the search: make it "
+            "give the same each time (seed its random numbers)"
+        )

@@ -4,46 +4,56 @@ It starts as ``python -m archsearch.execution.worker FILE_DESCRIPTOR``, so that 
 guard in scripts and works in notebooks. It knows neither the sampler, nor the record, nor MLflow.
 """
 
+import gc
+import os
+import queue
 import sys
+import threading
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
 
 from archsearch.execution.child import connected
-from archsearch.execution.executor import EpochEnded, RunEnded
-from archsearch.execution.messages import Answer, DiskFull, OtherData, Ready, Setup
-from archsearch.records import Ending, EpochRecord, Training
+from archsearch.execution.messages import Alive, Message, Setup
+from archsearch.execution.serving import serve
+
+# Well below `limits.SILENT_SECONDS`.
+ALIVE_SECONDS = 5.0
+
+# The kernel that is short of memory takes a process with this before any other (proc_pid_oom_score_adj(5)).
+FIRST_TO_GO = "1000"
 
 
 def main(descriptor: int) -> None:
     """Serve trainings until the pipe closes."""
     pipe, inbox = connected(descriptor)
+    outbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
+    threading.Thread(target=_send, args=(pipe, outbox), daemon=True).start()
+    outbox.put(Alive())
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO)
     setup = inbox.get()
     assert isinstance(setup, Setup)
+    from archsearch.training.devices import cap_gpu_memory  # it loads Keras
 
-    from archsearch.data.sources import load
-    from archsearch.training import train
+    if setup.gpu_memory is not None:
+        cap_gpu_memory(setup.gpu_memory)
+    # Libraries stay: the collector, which Keras calls several times for each model, need not look at them.
+    gc.freeze()
+    serve(setup, inbox, outbox.put)
 
-    dataset = load(setup.data, setup.folder)
-    pipe.send(Ready() if dataset.fingerprint == setup.fingerprint else OtherData())
-    while True:
-        training = inbox.get()
-        assert isinstance(training, Training)
-        arguments = setup.arguments.get(training.architecture.family, {})
-        for seed in training.seeds:
 
-            def ask(epoch: EpochRecord, trial: int = training.trial, seed: int = seed) -> Ending | None:
-                pipe.send(EpochEnded(trial, seed, epoch))
-                answer = inbox.get()
-                assert isinstance(answer, Answer)
-                return answer.ending
-
-            path = setup.models / f"trial-{training.trial}-seed-{seed}.keras"
+def _send(pipe: Connection, outbox: "queue.SimpleQueue[Message]") -> None:
+    """Send what is put out, and signs of life in between; the training waits for neither."""
+    try:
+        while True:
             try:
-                run = train(training, seed, dataset, ask, path, setup.folder, arguments)
-            except OSError as error:
-                pipe.send(DiskFull(str(error.filename or setup.models)))
-                break
-            pipe.send(RunEnded(training.trial, run))
-            if not run.status.has_result:
-                break
+                message = outbox.get(timeout=ALIVE_SECONDS)
+            except queue.Empty:
+                message = Alive()
+            pipe.send(message)
+    except OSError:
+        os._exit(0)  # the driver is gone
 
 
 if __name__ == "__main__":

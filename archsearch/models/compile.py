@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import keras
 from keras import optimizers
 
 from archsearch.records import Recipe
 
-# XLA on a CPU made small networks four to six times slower; Keras' own default depends on the device.
-JIT_COMPILE = False
+# Under TensorFlow XLA made small networks on a CPU four to six times slower; Keras' own default depends on the
+# device. Under JAX nothing but XLA compiles: without it every operation is a call of its own.
+JIT_COMPILE = keras.backend.backend() == "jax"
 
 
 def compile_model(model: Any, recipe: Recipe, steps_per_epoch: int, metrics: tuple[str, ...] = ()) -> None:
@@ -18,7 +20,7 @@ def compile_model(model: Any, recipe: Recipe, steps_per_epoch: int, metrics: tup
     model : keras.Model
         From samples to probabilities; with one output, to the probability of class 1 of two.
     recipe : Recipe
-        Its plateau schedule is not part of a compiled model: see `archsearch.training.train`.
+        Its plateau schedule is not part of a compiled model: see `archsearch.training.watch`.
     steps_per_epoch : int
         Batches in an epoch.
     metrics : tuple of str

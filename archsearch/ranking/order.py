@@ -102,12 +102,17 @@ def rank(trials: Sequence[TrialResult], diagnoses: Mapping[int, Diagnosis]) -> t
 
 def leader(trials: Iterable[TrialResult]) -> TrialResult | None:
     """The best so far by stored verdicts and scores, without judging all trials anew."""
+    return next(iter(by_standing(trials)), None)
+
+
+def by_standing(trials: Iterable[TrialResult]) -> list[TrialResult]:
+    """The trials with a score and a verdict, the best first, as they were last judged."""
     placed = [
         (_tier(Verdict(trial.verdict), Verdict(trial.delivered)), trial.score, trial.number, trial)
         for trial in trials
         if trial.score is not None and trial.verdict and trial.delivered
     ]
-    return min(placed)[-1] if placed else None
+    return [trial for *_, trial in sorted(placed, key=lambda place: place[:-1])]
 
 
 def _candidates(trials: Sequence[TrialResult], diagnoses: Mapping[int, Diagnosis]) -> list[Candidate]:

@@ -29,9 +29,12 @@ _MUST_BE = {
 }
 
 _NO_MAPPING = ("dict_type", "model_type", "model_attributes_type")
+_NAMES_A_PART = (*_NO_MAPPING, "literal_error", "int_type", "int_from_float")
 
-# What may stand where a mapping does, by the word whose value or item it is.
+# What may stand there where the kind of fault names a part of it only, by the word whose value or item it is.
 _INSTEAD = {
+    "workers": "auto or a whole number",
+    "gpus": "all or a whole number",
     "early_stopping": "off or {patience: 10}",
     "architectures": "blocks or one line of text",
 }
@@ -104,7 +107,7 @@ def _sentence(fault: ErrorDetails, location: Location, model: type[BaseModel]) -
         return f"{name}{nearest or ';'} a family of your own has the word hypermodel"
     if kind in _NO_MAPPING and received is None:
         return f"is empty; {'' if _is_required(model, location) else 'leave it out or '}give it words"
-    if kind in _NO_MAPPING and (instead := _instead(location)):
+    if kind in _NAMES_A_PART and (instead := _instead(location)):
         return f"must be {instead}, not {_shown(received)}"
     if kind == "too_short":
         return "the list is empty"

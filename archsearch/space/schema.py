@@ -14,6 +14,7 @@ from archsearch.architecture import AnyArchitecture, Architecture
 from archsearch.errors import SpaceError
 from archsearch.space.data_words import Data, Source
 from archsearch.space.document import Document, Location, read_document
+from archsearch.space.execution_words import Execution
 from archsearch.space.family_words import Families, HyperModelFamily
 from archsearch.space.faults import describe_faults, located
 from archsearch.space.named_words import Named, NamedArchitecture, NamedHyperModel
@@ -29,6 +30,9 @@ class SearchWords(Words):
     )
     hours: float | None = Field(
         default=None, gt=0, description="Hours of search in all, counted over resumes; no limit if left out."
+    )
+    gpu_hours: float | None = Field(
+        default=None, gt=0, description="The same in hours times GPUs in use; no limit if left out."
     )
     seed: int = Field(default=0, ge=0, lt=2**31, description="Seed of the sampler and of trainings.")
     sampler: Literal["tpe", "random", "grid", "cma-es", "none"] = Field(
@@ -46,12 +50,6 @@ class Constraints(Words):
     """What architectures may not exceed."""
 
     parameters: int | None = Field(default=None, ge=1, description="Most weights of a network.")
-
-
-class Execution(Words):
-    """Where trainings run: how many worker processes share this machine."""
-
-    workers: int = Field(default=1, ge=1, le=256, description="Trainings at the same time.")
 
 
 TRIALS_PER_FAMILY = 20
@@ -223,12 +221,12 @@ class SearchSpace(Words):
     def _identity(self, *, exclude_defaults: bool) -> dict[str, Any]:
         values = self.model_dump(
             mode="json",
-            exclude={"name": True, "execution": True, "search": {"trials", "hours"}},
+            exclude={"name": True, "execution": True, "search": {"trials", "hours", "gpu_hours"}},
             exclude_none=True,
             exclude_defaults=exclude_defaults,
         )
         if not values.get("search", True):
-            del values["search"]  # only trials or hours were given
+            del values["search"]  # only bounds were given
         if self.architectures:
             # They are tried in this order, which JSON objects do not promise to keep.
             values["order of architectures"] = list(self.architectures)
@@ -240,6 +238,21 @@ class SearchSpace(Words):
         if self._document is not None:
             return self._document.text
         return yaml.safe_dump(self.model_dump(mode="json", exclude_none=True), sort_keys=False, width=100)
+
+    def executed_with(self, words: Mapping[str, Any]) -> Self:
+        """The same space with other words of its ``execution``.
+
+        Raises
+        ------
+        SpaceError
+            With every fault found, a line each.
+        """
+        try:
+            execution = Execution.model_validate(self.execution.model_dump() | dict(words))
+        except ValidationError as error:
+            faults = describe_faults(error, Execution, words)
+            raise SpaceError("\n".join(f"execution.{message}" for _, message in faults)) from None
+        return self.model_copy(update={"execution": execution})
 
     def to_hypermodel(
         self, family: str, input_shape: tuple[int, ...] | None = None, classes: int | None = None
@@ -366,24 +379,3 @@ def _read(path: Path) -> str:
         raise SpaceError(f"{path}: not a text file in UTF-8 (byte {error.start})") from None
     except OSError as error:
         raise SpaceError(f"{path}: can't be read: {error.strerror}") from None
-
-
-def changed_words(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """The words in which two identities differ, as ``training.epochs: 30 → 40``."""
-    before, after = _flat(old), _flat(new)
-    changed = []
-    for word in sorted(before.keys() | after.keys()):
-        if before.get(word) != after.get(word):
-            was, now = (json.dumps(side[word]) if word in side else "absent" for side in (before, after))
-            changed.append(f"{word}: {was} → {now}")
-    return changed
-
-
-def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    words: dict[str, Any] = {}
-    for key, item in value.items():
-        if isinstance(item, Mapping) and item:
-            words |= _flat(item, f"{prefix}{key}.")
-        else:
-            words[f"{prefix}{key}"] = item
-    return words

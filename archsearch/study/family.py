@@ -14,6 +14,7 @@ from archsearch.space import SearchSpace
 from archsearch.space.family_words import HyperModelFamily
 from archsearch.space.grid import Given, Grid, grid_of, parameters_of
 from archsearch.study.candidates import Candidate, Sample, Unbuildable, excess
+from archsearch.study.past import asked_now
 from archsearch.study.proposals import Constraint, Proposals, broken_constraint, is_picked
 from archsearch.study.record import Record
 from archsearch.study.values import Proposal
@@ -80,10 +81,14 @@ class Family:
         self._misses: Counter[Miss] = Counter()
         self._picks_made = self._missed_picks = 0
         self._last_built: Mapping[str, Any] | None = None
-        past = record.proposals(name)
-        self.proposals = _rebuilt(name, space, past, trials)
+        past, edited = record.proposals(name), record.proposals_before_edit(name)
+        self.proposals = _rebuilt(name, space, past, edited, trials)
         for proposal in past:
-            self.count(proposal)
+            # What was asked in vain before the space was edited says nothing of what it holds now.
+            if proposal.number >= edited:
+                self.count(proposal)
+            elif proposal.trial is not None:
+                self._last_built = proposal.params
         self._grid, self._is_whole = _listed(name, space)
         self._picks = self._combinations(self._picks_made)
 
@@ -203,9 +208,14 @@ def _shuffled(combinations: Grid, chance: random.Random) -> Iterator[int]:
 
 
 def _rebuilt(
-    family: str, space: SearchSpace, past: Sequence[Proposal], trials: Collection[TrialResult]
+    family: str,
+    space: SearchSpace,
+    past: Sequence[Proposal],
+    edited: int,
+    trials: Collection[TrialResult],
 ) -> Proposals:
-    words = space.search
+    """The memory of `past` proposals, of which the space was edited after the first `edited` ones."""
+    words, asks = space.search, space.families.named[family]
     proposals = Proposals(
         family,
         words.sampler,
@@ -220,5 +230,26 @@ def _rebuilt(
         for run in trial.runs
         if run.seed == words.seed  # the pruner hears of the first seed only
     }
-    proposals.replay(past, curves)
+    is_known = edited > 0 and not isinstance(asks, HyperModelFamily)
+    asked = asked_now(asks, space.training) if is_known else None
+    proposals.replay(past, curves, asked, _outdated(past[:edited], space, trials))
     return proposals
+
+
+def _outdated(
+    past: Sequence[Proposal], space: SearchSpace, trials: Collection[TrialResult]
+) -> frozenset[int]:
+    """Proposals from before an edit that another constraint rejected or the present one would.
+
+    Nor is there much to learn from those whose trial ended while their family was out of the space.
+    """
+    most = space.constraints.parameters
+    too_large = {trial.number for trial in trials if most is not None and trial.parameters > most}
+    ended = {trial.number for trial in trials if trial.status.has_ended}
+    return frozenset(
+        proposal.number
+        for proposal in past
+        if broken_constraint(proposal) is Constraint.PARAMETERS
+        or proposal.trial in too_large
+        or (proposal.state == "RUNNING" and proposal.trial in ended)
+    )

@@ -6,20 +6,18 @@ so a search that goes on proposes exactly what the uninterrupted one would have.
 
 import warnings
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
 import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    distribution_to_json,
-    json_to_distribution,
-)
+from optuna.distributions import distribution_to_json
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 
+from archsearch.study.past import Distributions, distribution_of, forgotten, remembered
 from archsearch.study.values import Proposal
 
 FIRST_PRUNED_EPOCH = 5
@@ -70,9 +68,16 @@ class Proposals:
         self._seed = seed
         self._study = optuna.create_study(study_name=family, pruner=_pruner(pruner, epochs))
         self._handles: dict[int, optuna.Trial] = {}
+        self._forgotten: dict[int, Proposal] = {}
 
-    def replay(self, proposals: Iterable[Proposal], curves: Mapping[int, Mapping[int, float]]) -> None:
-        """Remember what was proposed and told before.
+    def replay(
+        self,
+        proposals: Iterable[Proposal],
+        curves: Mapping[int, Mapping[int, float]],
+        asked: Distributions | None = None,
+        outdated: Collection[int] = (),
+    ) -> None:
+        """Remember what was proposed and told before; of what lies outside of the space, only the number.
 
         Parameters
         ----------
@@ -80,10 +85,18 @@ class Proposals:
             In order, from the first.
         curves : mapping of trial number to mapping of epoch to validation loss
             What was reported.
+        asked : mapping of str to distribution, optional
+            All that is asked now, by name; None where it is not known beforehand.
+        outdated : collection of int
+            Numbers of proposals whose end says nothing of the space as it is now.
         """
         for proposal in proposals:
+            known = proposal if asked is None else remembered(proposal, asked)
+            if known is None or proposal.number in outdated:
+                self._forgotten[proposal.number] = proposal
+                known = forgotten(proposal)
             reported = {} if proposal.trial is None else curves.get(proposal.trial, {})
-            self._study.add_trial(_frozen(proposal, reported))
+            self._study.add_trial(_frozen(known, reported))
             if proposal.state == "RUNNING":
                 self._handles[proposal.number] = optuna.Trial(self._study, self._trials[-1]._trial_id)
 
@@ -116,8 +129,7 @@ class Proposals:
 
     def tell(self, number: int, value: float | None) -> None:
         """Tell a proposal's score, or None where it was pruned or failed."""
-        state = TrialState.PRUNED if value is None else TrialState.COMPLETE
-        self._study.tell(self._handles.pop(number), value, state=state)
+        self._tell(number, TrialState.PRUNED if value is None else TrialState.COMPLETE, value)
 
     def reject(self, number: int, constraint: Constraint, excess: float) -> None:
         """Have the sampler learn that a proposal breaks a constraint.
@@ -129,18 +141,25 @@ class Proposals:
         excess : float
             By how much, above 0.
         """
-        handle = self._handles.pop(number)
-        handle.set_constraint(constraint, excess)
+        self._handles[number].set_constraint(constraint, excess)
         with _ignored(UserWarning):  # CMA-ES says that it does not use them: then it just draws again
-            self._study.tell(handle, state=TrialState.PRUNED)
+            self._tell(number, TrialState.PRUNED)
 
     def discard(self, number: int) -> None:
         """Have the sampler learn nothing from a proposal."""
-        self._study.tell(self._handles.pop(number), state=TrialState.FAIL)
+        self._tell(number, TrialState.FAIL)
+
+    def _tell(self, number: int, state: TrialState, value: float | None = None) -> None:
+        if number in self._forgotten:
+            self._forgotten[number] = replace(self._forgotten[number], state=state.name, value=value)
+            state, value = TrialState.FAIL, None
+        self._study.tell(self._handles.pop(number), value, state=state)
 
     def proposal(self, number: int, trial: int | None) -> Proposal:
         """A proposal as it is recorded."""
         frozen = self._trials[number]
+        if number in self._forgotten:
+            return replace(self._forgotten[number], trial=trial, system_attrs=dict(frozen.system_attrs))
         return Proposal(
             family=self.family,
             number=number,
@@ -211,9 +230,7 @@ def _ignored(category: type[Warning]) -> Iterator[None]:
 
 
 def _frozen(proposal: Proposal, reported: Mapping[int, float]) -> FrozenTrial:
-    distributions: dict[str, BaseDistribution] = {
-        name: json_to_distribution(text) for name, text in proposal.distributions.items()
-    }
+    distributions = {name: distribution_of(text) for name, text in proposal.distributions.items()}
     is_running = proposal.state == "RUNNING"
     trial = optuna.trial.create_trial(
         state=TrialState[proposal.state],

@@ -83,6 +83,10 @@ class RecordReader:
         rows = self._rows("SELECT trial, at, words FROM changes ORDER BY id")
         return tuple(SpaceChange(trial, at, tuple(json.loads(words))) for trial, at, words in rows)
 
+    def proposals_before_edit(self, family: str) -> int:
+        """How many proposals of a family were made before the last edit of the space."""
+        return int(self._values().get("proposals_before_edit", {}).get(family, 0))
+
     def proposals(self, family: str) -> list[Proposal]:
         """All proposals of a family, in order."""
         rows = self._rows("SELECT * FROM proposals WHERE family = ? ORDER BY number", (family,))

@@ -17,9 +17,9 @@ from typing import Any, Self
 
 from archsearch.diagnosis import Judgements
 from archsearch.diagnosis.storage import to_json
-from archsearch.errors import StoreError
+from archsearch.errors import SearchLocked, StoreError, unwritable
 from archsearch.records import EpochRecord, SpaceChange, Status, TrainingRun, TrialResult
-from archsearch.study.database import connect, explained
+from archsearch.study.database import connect, explained, require_intact
 from archsearch.study.reader import RecordReader
 from archsearch.study.rows import epoch_row, proposal_row, run_row, trial_row
 from archsearch.study.schema import SCHEMA, VERSION, migrate
@@ -36,6 +36,8 @@ class Record(RecordReader):
         super().__init__(path, connection)
         self._is_read_only = is_read_only
         self._session: int | None = None
+        self._is_working = False
+        self._began = (0.0, 0.0)
 
     @classmethod
     def create(cls, path: Path, header: Header) -> Self:
@@ -45,13 +47,14 @@ class Record(RecordReader):
         ------
         StoreError
             If it can't be written.
+        StorageFull
         """
         unfinished = path.with_name(f"unfinished-{os.getpid()}.sqlite")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             unfinished.unlink(missing_ok=True)
         except OSError as error:
-            raise StoreError(f"{path.parent}: can't be written: {error.strerror}") from None
+            raise unwritable(path.parent, error) from None
         with explained(unfinished):
             connection = connect(unfinished, "rwc")
             connection.executescript(SCHEMA)
@@ -78,6 +81,7 @@ class Record(RecordReader):
             raise StoreError(f"{path}: no such record")
         with explained(path):
             connection = connect(path, "ro" if read_only else "rw")
+            require_intact(connection)
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             has_tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] > 0
         if version > VERSION:
@@ -106,18 +110,23 @@ class Record(RecordReader):
         """Say that this process works on the search from now on, until it has `total` trials.
 
         What trainings had done that did not end is forgotten: they start again with their seeds.
+
+        From here on nothing can be written once another process has begun a session: this one was suspended,
+        and that one found its search free.
         """
         now = time.time()
         row = (socket.gethostname(), os.getpid(), command, workers, now, now, "running", 0.0, gpus)
+        self._session = None
         with self._writing() as db:
             db.execute(
                 "INSERT INTO sessions (host, pid, command, workers, started_at, seen_at, status, "
                 "driver_seconds, gpus) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 row,
             )
-            self._session = db.execute("SELECT max(id) FROM sessions").fetchone()[0]
             _set(db, "total", total)
             db.execute("DELETE FROM epochs WHERE (trial, seed) NOT IN (SELECT trial, seed FROM runs)")
+            session = db.execute("SELECT max(id) FROM sessions").fetchone()[0]
+        self._session, self._is_working, self._began = session, True, (now, time.monotonic())
 
     def end_session(self, status: str, driver_seconds: float) -> None:
         """Say how this process's work ended, and how long it was busy with other things than waiting."""
@@ -126,7 +135,7 @@ class Record(RecordReader):
                 "UPDATE sessions SET status = ?, driver_seconds = ? WHERE id = ?",
                 (status, driver_seconds, self._session),
             )
-        self._session = None  # what is written from here on is no work on the search
+        self._is_working = False  # what is written from here on is no work on the search
 
     def set_mirrored(self, mirrored: Mirrored) -> None:
         """Say how far MLflow is in line with this record."""
@@ -134,7 +143,7 @@ class Record(RecordReader):
             _set(db, "mirrored", asdict(mirrored))
 
     def change_space(self, header: Header, words: Sequence[str]) -> None:
-        """Go on with an edited space.
+        """Go on with an edited space: what waits is thought of again, but for what a person has added.
 
         Parameters
         ----------
@@ -146,6 +155,14 @@ class Record(RecordReader):
         with self._writing() as db:
             for key in ("fingerprint", "space", "identity", "space_text"):
                 _set(db, key, getattr(header, key))
+            waiting = "SELECT number FROM trials WHERE status = ? AND NOT by_hand"
+            db.execute(
+                f"UPDATE proposals SET trial = NULL, state = 'FAIL' WHERE trial IN ({waiting})",
+                (Status.QUEUED,),
+            )
+            db.execute(f"DELETE FROM trials WHERE number IN ({waiting})", (Status.QUEUED,))
+            made = db.execute("SELECT family, count(*) FROM proposals GROUP BY family").fetchall()
+            _set(db, "proposals_before_edit", dict(made))
             first = db.execute("SELECT coalesce(max(number), -1) + 1 FROM trials").fetchone()[0]
             change = SpaceChange(first, time.time(), tuple(words))
             db.execute(
@@ -219,7 +236,9 @@ class Record(RecordReader):
                 db.execute("UPDATE runs SET model = NULL WHERE trial = ?", (number,))
                 db.execute("UPDATE trials SET revision = ? WHERE number = ?", (_next_revision(db), number))
 
-    def put_judgements(self, trials: Iterable[TrialResult], judgements: Judgements) -> None:
+    def put_judgements(
+        self, trials: Iterable[TrialResult], judgements: Judgements, at: int | None = None
+    ) -> None:
         """Store what was judged again.
 
         Parameters
@@ -228,8 +247,12 @@ class Record(RecordReader):
             Those whose verdict, confidence or agreement has changed.
         judgements : mapping of (trial, seed) to Judgement
             Those that have changed.
+        at : int, optional
+            The revision that was judged: nothing is stored where the record is at another one by now.
         """
         with self._writing() as db:
+            if at is not None and at != _next_revision(db) - 1:
+                return
             for trial in trials:
                 _put_verdict(db, trial)
             _put_judgements(db, judgements)
@@ -238,9 +261,24 @@ class Record(RecordReader):
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with explained(self.path), self._db:
             self._db.execute("BEGIN IMMEDIATE")
+            self._require_newest_session()
             yield self._db
-            if self._session is not None:
-                self._db.execute("UPDATE sessions SET seen_at = ? WHERE id = ?", (time.time(), self._session))
+            if self._is_working:
+                # By a clock that nobody sets: the search's hours count by it.
+                started_at, began = self._began
+                seen_at = started_at + time.monotonic() - began
+                self._db.execute("UPDATE sessions SET seen_at = ? WHERE id = ?", (seen_at, self._session))
+
+    def _require_newest_session(self) -> None:
+        if self._session is None:
+            return
+        newest = "SELECT id, host, pid FROM sessions ORDER BY id DESC LIMIT 1"
+        session, host, pid = self._db.execute(newest).fetchone()
+        if session != self._session:
+            raise SearchLocked(
+                f"search {self.path.parent.name} was taken over by process {pid} on {host}: this process had "
+                "given no sign of life; what it has not recorded yet is lost"
+            )
 
 
 def _copied(connection: sqlite3.Connection) -> sqlite3.Connection:

@@ -11,27 +11,26 @@
             models/             delivered models, .keras
             logs/               what the worker processes print
             requests/           what people ask of the running search
-            lock                held by the process that runs the search
+            lock                locked by the process that runs the search
+            holder.json         who that is, and its last sign of life (`archsearch.study.holding`)
 """
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, count
 from pathlib import Path
-from typing import Any
 
-import filelock
-
-from archsearch.errors import SearchConflict, SearchLocked, SearchNotFound, SpaceError, StoreError
+from archsearch.errors import SearchConflict, SearchNotFound, SpaceError, StoreError, unwritable
 from archsearch.records import SearchSnapshot
 from archsearch.resources import bundled
-from archsearch.space import SearchSpace, changed_words
+from archsearch.space import Edit, SearchSpace, changed_words, edit_between
+from archsearch.study.holding import Hold, is_held, take
 from archsearch.study.record import Record
 from archsearch.study.values import Header
 
 RECORD = "record.sqlite"
-LOCK_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,24 +64,23 @@ class Place:
         """Folder of the requests to whoever runs the search (`archsearch.study.steering`)."""
         return self.folder / "requests"
 
-    def lock(self) -> filelock.BaseFileLock:
+    @property
+    def is_held(self) -> bool:
+        """Whether a process runs the search, here or on another machine."""
+        return is_held(self.folder)
+
+    def lock(self) -> Hold:
         """Hold the search for this process, until `release` or the process's end; makes the folder.
 
         Raises
         ------
         SearchLocked
             If another process holds it.
+        StoreError
+            If it can't be held here.
+        StorageFull
         """
-        lock = filelock.FileLock(self.folder / "lock")
-        try:
-            self.folder.mkdir(exist_ok=True)
-            # Whoever only asks whether the search is held lets go of it at once.
-            lock.acquire(timeout=LOCK_SECONDS)
-        except filelock.Timeout:
-            raise SearchLocked(f"search {self.id} is being run by another process{self._holder()}") from None
-        except OSError as error:
-            raise StoreError(f"{self.folder}: can't be written: {error.strerror}") from None
-        return lock
+        return take(self.folder)
 
     def snapshot(self) -> SearchSnapshot:
         """The search as its record stands; one whose process was killed is interrupted."""
@@ -92,23 +90,7 @@ class Place:
 
     def standing(self, status: str) -> str:
         """A recorded status as it is now: a process that was killed could not say that it ended."""
-        return "interrupted" if status == "running" and not self._is_held() else status
-
-    def _is_held(self) -> bool:
-        try:
-            self.lock().release()
-        except SearchLocked:
-            return True
-        except StoreError:  # a store that can only be read: nobody here runs a search in it
-            return False
-        return False
-
-    def _holder(self) -> str:
-        if not self.record.is_file():
-            return ""
-        with Record.open(self.record, read_only=True) as record:
-            sessions = record.sessions()
-        return f" (process {sessions[-1].pid} on {sessions[-1].host})" if sessions else ""
+        return "interrupted" if status == "running" and not self.is_held else status
 
 
 class Store:
@@ -139,13 +121,14 @@ class Store:
         ------
         StoreError
             If it can't be written.
+        StorageFull
         """
         try:
             (self.path / "searches").mkdir(parents=True, exist_ok=True)
             if not (self.path / ".gitignore").exists():
                 shutil.copyfile(bundled("mlruns.gitignore"), self.path / ".gitignore")
         except OSError as error:
-            raise StoreError(f"store {self.path}: can't be written: {error.strerror or error}") from None
+            raise unwritable(f"store {self.path}", error) from None
         if not os.access(self.path / "searches", os.W_OK):
             raise StoreError(f"store {self.path}: can't be written: permission denied")
 
@@ -174,7 +157,7 @@ class Store:
         known = f"; there are: {', '.join(ids)}" if ids else ", which has none yet"
         raise SearchNotFound(f"no search {search!r} in store {self.path}{known}")
 
-    def place_for(self, space: SearchSpace, *, new: bool) -> Place:
+    def place_for(self, space: SearchSpace, *, new: bool, continue_: bool = False) -> Place:
         """Where `space`'s search is, or will be if there is none yet.
 
         Parameters
@@ -182,22 +165,28 @@ class Store:
         space : SearchSpace
         new : bool
             Start another search whatever there is.
+        continue_ : bool
+            Go on with the newest search of this name of which `space` is an edit.
 
         Raises
         ------
         SearchConflict
-            If the name belongs to a search of another space.
+            If the name belongs to searches of other spaces.
         """
-        same_name = self._named(space.name)
         fresh = f"{space.name}-{space.fingerprint}"
-        if new:
-            names = [fresh, *(f"{fresh}-{n}" for n in range(2, len(same_name) + 3))]
+        if new:  # whatever there is, be it damaged
+            names = chain([fresh], (f"{fresh}-{n}" for n in count(2)))
             return next(place for place in map(self._place, names) if not place.folder.exists())
-        for place, header in same_name:
-            if _recorded(header)[0] == space.fingerprint:
-                return place
-        if same_name:
-            raise SearchConflict(_conflict(space, *same_name[0]))
+        same_name = self._named(space.name)
+        edits = [(place, edit_since(header, space)) for place, header in same_name]
+        unchanged = [place for place, edit in edits if not edit.words]
+        allowed = [(place, edit) for place, edit in edits if not edit.refused]
+        if unchanged:
+            return unchanged[0]
+        if allowed and continue_:
+            return allowed[0][0]
+        if edits:
+            raise SearchConflict(_conflict(space, *(allowed or edits)[0]))
         return self._place(fresh)
 
     def _named(self, name: str) -> list[tuple[Place, Header]]:
@@ -215,19 +204,31 @@ class Store:
         return Place(self.path / "searches" / id_)
 
 
-def _recorded(header: Header) -> tuple[str, Mapping[str, Any]]:
-    """Fingerprint and identity of a recorded space, as this version takes it whichever recorded it."""
+def edit_since(header: Header, space: SearchSpace) -> Edit:
+    """What `space` changes of a recorded one; all of it is refused where that can't be read any more."""
+    if header.fingerprint == space.fingerprint:
+        return Edit()
     try:
-        space = SearchSpace.from_mapping(header.space)
+        recorded = SearchSpace.from_mapping(header.space)
     except SpaceError:  # a word of another version
-        return header.fingerprint, header.identity
-    return space.fingerprint, space.identity
+        return Edit(refused=changed_words(header.identity, space.identity))
+    return edit_between(recorded, space)
 
 
-def _conflict(space: SearchSpace, place: Place, header: Header) -> str:
-    changes = changed_words(_recorded(header)[1], space.identity)
+def _conflict(space: SearchSpace, place: Place, edit: Edit) -> str:
+    if not edit.refused:
+        return (
+            f"the name {space.name!r} belongs to search {place.id}, of which this is an edited space:\n"
+            f"{_lines(edit.allowed)}\n"
+            "go on with --continue, or --new for another search"
+        )
+    others = f"what else differs may change:\n{_lines(edit.allowed)}\n" if edit.allowed else ""
     return (
-        f"the name {space.name!r} belongs to search {place.id}, which differs in\n"
-        + "\n".join(f"  {change}" for change in changes)
-        + "\nrun it with --new to start another search of this name, or give the space another name"
+        f"the name {space.name!r} belongs to search {place.id}, whose trainings can't be mixed with those "
+        f"of a space that differs in\n{_lines(edit.refused)}\n{others}"
+        "run it with --new to start another search of this name, or give the space another name"
     )
+
+
+def _lines(words: Sequence[str]) -> str:
+    return "\n".join(f"  {word}" for word in words)

@@ -1,4 +1,4 @@
-"""Training: one architecture, one seed at a time, epoch by epoch."""
+"""Training: one architecture with its seeds, epoch by epoch."""
 
 from archsearch.training.train import OnEpoch, train
 

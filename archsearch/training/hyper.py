@@ -1,7 +1,9 @@
 """A user's HyperModel prepared for training: compiled, its labels in the form its loss takes."""
 
 import math
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,15 @@ from numpy.typing import NDArray
 from archsearch.architecture import HyperModelArchitecture
 from archsearch.data.dataset import Dataset
 from archsearch.models import compile_model
+from archsearch.models.compile import JIT_COMPILE
 from archsearch.models.hyper_fit import has_own_fit, rehearse_fit
 from archsearch.models.hyper_outputs import labels_for, probabilities_model
 from archsearch.models.hypermodels import AskedHyperParameters, built_model, load_hypermodel
 from archsearch.records import Recipe
+from archsearch.training.batches import Stream
+from archsearch.training.environment import environment
+from archsearch.training.measure import EpochGauge, epoch_record
+from archsearch.training.watch import PLATEAU_FACTOR, PLATEAU_PATIENCE, Best, Watch
 from archsearch.training.weights import class_weight_for
 
 
@@ -76,6 +83,120 @@ def prepared_hypermodel(
     model, hp = built()
     fit = _own_fit(hypermodel, hp, model, words, dataset)
     return model, probabilities_model(model, shape.input_shape), fit
+
+
+class HyperModelTraining:
+    """Trains what a user's HyperModel builds, by Keras' ``fit`` or its own: built anew for each seed.
+
+    Parameters
+    ----------
+    architecture : HyperModelArchitecture
+    recipe : Recipe
+    dataset : Dataset
+    folder : Path
+        Where the user's module is looked up.
+    arguments : mapping
+        Of the HyperModel's class.
+    """
+
+    def __init__(
+        self,
+        architecture: HyperModelArchitecture,
+        recipe: Recipe,
+        dataset: Dataset,
+        folder: Path,
+        arguments: Mapping[str, Any],
+    ) -> None:
+        self._architecture, self._recipe, self._dataset = architecture, recipe, dataset
+        self._folder, self._arguments = folder, arguments
+        self._model: Any = None
+        self._judged: Any = None
+        self.environment: dict[str, Any] = environment(recipe.precision, JIT_COMPILE)
+
+    def train(self, watch: Watch) -> None:
+        """Train with the seed of `watch`; class weights enter the loss, never what is measured."""
+        recipe, dataset = self._recipe, self._dataset
+        self._model, self._judged, fit = prepared_hypermodel(
+            self._architecture, recipe, dataset, self._folder, self._arguments, watch.seed
+        )
+        self.environment = environment(self._model.dtype_policy.name, bool(self._model.jit_compile))
+        watching = _Watching(watch, self._model, self._judged, dataset)
+        words = {
+            "epochs": recipe.epochs,
+            # The watch comes first: it measures the validation loss that the others look at.
+            "callbacks": [watching, *_schedule(recipe)],
+            "class_weight": class_weight_for(recipe, dataset),
+            "verbose": 0,
+        }
+        with suppress(TrainingEnded):
+            if dataset.x.is_streamed:
+                fit(Stream(dataset, recipe.batch_size, watch.seed), shuffle=False, **words)
+            else:
+                samples = dataset.split.train
+                fit(dataset.x.take(samples), dataset.y[samples], batch_size=recipe.batch_size, **words)
+        if not watch.epochs:
+            raise RuntimeError("fit has ended without an epoch: it must train, and call its callbacks")
+
+    def save(self, weights: list[Any], path: Path) -> None:
+        """Save the model with these weights."""
+        self._model.set_weights(weights)
+        keras.Model(self._judged.input, self._judged.output).save(path)
+
+    def forget(self, seed: int) -> None:
+        """There is nothing to remove."""
+
+
+class TrainingEnded(Exception):
+    """Raised through a training that does not look at ``stop_training``."""
+
+
+class _Watching(keras.callbacks.Callback):  # type: ignore[misc]
+    """Measures each epoch of a ``fit`` for a `Watch`, and ends it when the watch says so."""
+
+    def __init__(self, watch: Watch, model: Any, judged: Any, dataset: Dataset) -> None:
+        super().__init__()
+        self.set_model(model)
+        self._watch = watch
+        self._val_half = dataset.split.val_half
+        self._gauge = EpochGauge(judged, dataset)
+        self._begin_epoch()
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - Keras' signature
+        if self._watch.has_ended:
+            raise TrainingEnded  # the next fit of a HyperModel that trains in several
+        self._begin_epoch()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - counted from 0 by each fit
+        watch = self._watch
+        if watch.has_ended:
+            raise TrainingEnded  # in a training loop of a HyperModel's own
+        logs = {} if logs is None else logs
+        train, val = self._gauge.measure()
+        train_loss = float(logs.get("loss", train.losses.mean()))  # a loop of one's own may not say
+        number = len(watch.epochs) + 1
+        record = epoch_record(number, train_loss, train, val, self._val_half, self._rate, self._started)
+        logs["val_loss"] = record.val_loss  # for callbacks after this one
+        weights = self.model.get_weights() if watch.is_best(record) else None
+        watch.take(record, Best(float(val.losses.std()), val.probabilities, weights) if weights else None)
+        if watch.has_ended:
+            self.model.stop_training = True
+        self._begin_epoch()
+
+    def _begin_epoch(self) -> None:
+        self._started = time.perf_counter()
+        self._rate = float(self.model.optimizer.learning_rate)
+
+
+def _schedule(recipe: Recipe) -> list[Any]:
+    """The callback that lowers the learning rate, where the recipe's schedule is one."""
+    if recipe.schedule != "plateau":
+        return []
+    # A loss that is lower at all is lower: early stopping counts the same way.
+    return [
+        keras.callbacks.ReduceLROnPlateau(
+            "val_loss", PLATEAU_FACTOR, PLATEAU_PATIENCE, mode="min", min_delta=0.0
+        )
+    ]
 
 
 def _plain_fit(model: Any, dataset: Dataset) -> Callable[..., Any]:

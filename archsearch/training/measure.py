@@ -1,6 +1,7 @@
 """Losses and metrics of a network in inference mode, without penalties, on fixed samples."""
 
 import math
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archsearch.data.dataset import Dataset
+from archsearch.records import EpochRecord
+from archsearch.training.compiled import compiled_inference, on_device
 
 # Samples a single call of the network takes at most: enough to keep a GPU busy.
 BATCH = 1_024
@@ -48,21 +51,34 @@ class Measurement:
         return Measurement(self.losses[samples], self.probabilities[samples], self.labels[samples])
 
     def class_metrics(self) -> tuple[float, float, float]:
-        """Precision, recall and area under the ROC curve, each the mean over classes; NaN where undefined."""
-        from sklearn.metrics import precision_score, recall_score, roc_auc_score
+        """Precision, recall and area under the ROC curve, each the mean over classes; NaN where undefined.
 
+        What scikit-learn's ``precision_score`` and ``recall_score`` (``average="macro"``,
+        ``zero_division=0``) and ``roc_auc_score`` (``multi_class="ovr"``) give, which take longer than an
+        epoch of a small network. The area is the rank statistic of Mann and Whitney, ties counting half.
+        """
         if not np.isfinite(self.probabilities).all():
-            return (float("nan"),) * 3
+            return (math.nan,) * 3
+        classes = self.probabilities.shape[1]
         predicted = self.probabilities.argmax(axis=1)
-        precision = precision_score(self.labels, predicted, average="macro", zero_division=0)
-        recall = recall_score(self.labels, predicted, average="macro", zero_division=0)
-        # scikit-learn wants the second of two classes alone; the first one's area is the same.
-        scores = self.probabilities[:, 1] if self.probabilities.shape[1] == 2 else self.probabilities
-        try:
-            auc = roc_auc_score(self.labels, scores, multi_class="ovr")
-        except ValueError:  # a class is absent from these samples
-            auc = float("nan")
-        return float(precision), float(recall), float(auc)
+        are = np.bincount(self.labels, minlength=classes)
+        said = np.bincount(predicted, minlength=classes)
+        right = np.bincount(self.labels[predicted == self.labels], minlength=classes)
+        seen = are + said > 0
+        precision = (right / np.maximum(said, 1))[seen].mean()
+        recall = (right / np.maximum(are, 1))[seen].mean()
+        return float(precision), float(recall), self._area(are)
+
+    def _area(self, are: NDArray[np.int64]) -> float:
+        from scipy.stats import rankdata
+
+        others = len(self.labels) - are
+        if not (are * others).all():
+            return math.nan  # a class is absent from these samples
+        ranks = rankdata(self.probabilities, axis=0)
+        own = np.eye(len(are), dtype=bool)[self.labels]
+        above = np.where(own, ranks, 0.0).sum(axis=0) - are * (are + 1) / 2
+        return float((above / (are * others)).mean())
 
 
 class Gauge:
@@ -70,7 +86,7 @@ class Gauge:
 
     The loss of each sample comes from Keras' own loss function inside the program, so that it equals what
     ``evaluate`` averages, to the last digits of saturated probabilities; penalties and class weights never
-    enter. Streamed samples are read anew at each measurement, a batch at a time.
+    enter. Streamed samples are read anew at each measurement, a batch at a time; others stay on the device.
 
     Parameters
     ----------
@@ -82,12 +98,7 @@ class Gauge:
     """
 
     def __init__(self, model: Any, dataset: Dataset, samples: NDArray[np.int64]) -> None:
-        labels = keras.Input((), dtype="int64")
-        probabilities = model(model.input)
-        # Whatever the global policy, which a HyperModel may have set: float16 has three digits.
-        losses = _LossPerSample(dtype="float32")([labels, probabilities])
-        self._program = keras.Model([model.input, labels], [losses, probabilities])
-        self._program.compile(jit_compile=False)
+        self._program = compiled_inference(_Measured(model))
         self._dataset = dataset
         self._samples = samples
         fitting = max(1, NUMBERS // math.prod(dataset.shape.input_shape))
@@ -99,13 +110,13 @@ class Gauge:
         parts = [
             (losses[:real], probabilities[:real])
             for batch, real in self._held or self._batches()
-            for losses, probabilities in [self._program.predict_on_batch(batch)]
+            for losses, probabilities in [self._program(batch)]
         ]
         losses, probabilities = (np.concatenate(column) for column in zip(*parts, strict=True))
         labels = self._dataset.y[self._samples]
         return Measurement(losses.astype(np.float64), _of_all_classes(probabilities), labels)
 
-    def _batches(self) -> Iterator[tuple[tuple[NDArray[np.float32], NDArray[np.int64]], int]]:
+    def _batches(self) -> Iterator[tuple[tuple[Any, Any], int]]:
         """Batches of one size, with the number of real samples in each.
 
         The last one is filled up with copies of a sample: a batch of another size would be another program
@@ -114,15 +125,86 @@ class Gauge:
         for start in range(0, len(self._samples), self._size):
             rows = self._samples[start : start + self._size]
             padded = np.concatenate([rows, np.repeat(rows[:1], self._size - len(rows))])
-            yield (self._dataset.x.take(padded), self._dataset.y[padded]), len(rows)
+            yield (on_device(self._dataset.x.take(padded)), on_device(self._dataset.y[padded])), len(rows)
 
 
-class _LossPerSample(keras.layers.Layer):  # type: ignore[misc]
-    def call(self, inputs: list[Any]) -> Any:
-        labels, probabilities = inputs
+class EpochGauge:
+    """Measures a model at an epoch's end, on the fixed parts of a data set.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From samples to probabilities.
+    dataset : Dataset
+    """
+
+    def __init__(self, model: Any, dataset: Dataset) -> None:
+        self._split = dataset.split
+        self._gauge = Gauge(model, dataset, np.concatenate([self._split.train_eval, self._split.val]))
+
+    def measure(self) -> tuple[Measurement, Measurement]:
+        """The model with its present weights on `train_eval` and on `val` of the data's split."""
+        return self._gauge.measure().split(len(self._split.train_eval))
+
+
+def epoch_record(
+    epoch: int,
+    train_loss: float,
+    train: Measurement,
+    val: Measurement,
+    val_half: NDArray[np.bool_],
+    learning_rate: float,
+    started: float,
+) -> EpochRecord:
+    """An epoch as it is recorded.
+
+    Parameters
+    ----------
+    epoch : int
+        Counted from 1.
+    train_loss : float
+        As Keras reports it.
+    train, val : Measurement
+        On `train_eval` and `val` of the data's split.
+    val_half : array of bool
+        Which samples of `val` are its first half.
+    learning_rate : float
+        Of the epoch's first step.
+    started : float
+        When the epoch did, by ``time.perf_counter``.
+    """
+    precision, recall, auc = val.class_metrics()
+    return EpochRecord(
+        epoch=epoch,
+        train_loss=train_loss,
+        train_loss_eval=float(train.losses.mean()),
+        val_loss=float(val.losses.mean()),
+        val_loss_halves=(float(val.losses[val_half].mean()), float(val.losses[~val_half].mean())),
+        accuracy=train.accuracy,
+        val_accuracy=val.accuracy,
+        precision=precision,
+        recall=recall,
+        auc=auc,
+        learning_rate=learning_rate,
+        seconds=time.perf_counter() - started,
+        ended_at=time.time(),
+    )
+
+
+class _Measured(keras.Model):  # type: ignore[misc]
+    """From samples and labels to each sample's loss and probabilities."""
+
+    def __init__(self, model: Any) -> None:
+        # Whatever the global policy, which a HyperModel may have set: float16 has three digits.
+        super().__init__(dtype="float32")
+        self.model = model
+
+    def call(self, inputs: tuple[Any, Any]) -> tuple[Any, Any]:
+        samples, labels = inputs
+        probabilities = keras.ops.cast(self.model(samples, training=False), "float32")
         if probabilities.shape[-1] == 1:
-            return keras.losses.binary_crossentropy(labels[..., None], probabilities)
-        return keras.losses.sparse_categorical_crossentropy(labels, probabilities)
+            return keras.losses.binary_crossentropy(labels[..., None], probabilities), probabilities
+        return keras.losses.sparse_categorical_crossentropy(labels, probabilities), probabilities
 
 
 def _of_all_classes(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:

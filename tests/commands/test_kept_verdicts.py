@@ -1,7 +1,9 @@
 """What `archsearch report` has to judge is judged once, and kept where nothing is in the way."""
 
+import json
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -64,9 +66,10 @@ def test_the_record_of_a_search_that_runs_is_only_read(place: Place) -> None:
     assert place.record.read_bytes() == before
 
 
-def test_a_search_that_can_not_be_held_is_only_read(place: Place) -> None:
-    before = place.record.read_bytes()
-    (place.folder / "lock").mkdir()
+def test_the_record_of_a_search_that_runs_on_another_machine_is_only_read(place: Place) -> None:
+    before, now = place.record.read_bytes(), time.time()
+    holder = {"host": "elsewhere", "boot": "another", "pid": 1, "since": now, "beats": 3, "at": now}
+    (place.folder / "holder.json").write_text(json.dumps(holder))
     assert any(confidence for *_, confidence in told(place))
     assert place.record.read_bytes() == before
 

@@ -85,6 +85,11 @@ def faults(tmp_path, text):
         ),
         ("execution: {workers: 257}", "3:13: execution.workers: must be at most 256, not 257"),
         (
+            "execution: {workers: many}",
+            "3:13: execution.workers: must be auto or a whole number, not 'many'",
+        ),
+        ("execution: {gpus: 0.5}", "3:13: execution.gpus: must be all or a whole number, not 0.5"),
+        (
             "name: a b",
             "3:1: name: must be letters, digits, '.', '_' and '-', at most 80, the first a letter or digit, "
             "not 'a b'",

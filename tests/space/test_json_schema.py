@@ -83,7 +83,7 @@ def test_every_word_has_a_description():
         ("training: {early_stopping: [on]}", "training.early_stopping"),
         ("training: {augmentation: {flip: up}}", "training.augmentation.flip"),
         ("search: {sampler: tpee}", "search.sampler"),
-        ("execution: {workers: 0}", "execution.workers"),
+        ("execution: {workers: two}", "execution.workers"),
         ("architectures: {a: 3}", "architectures.a"),
         ("nothing: 3", ""),
     ],

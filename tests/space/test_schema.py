@@ -75,6 +75,7 @@ def test_early_stopping_can_be_off(off):
         {"name": "other"},
         {"search": {"trials": 7}},
         {"search": {"hours": 2.5}},
+        {"search": {"gpu_hours": 2.5}},
         {"execution": {"workers": 3}},
     ],
     ids=lambda words: next(iter(words)),

@@ -5,8 +5,10 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from made_up import Scripted, curve, recorded, space
+from made_up import DATA, Scripted, curve, recorded, space
 
+from archsearch.architecture import Architecture, DenseBlock
+from archsearch.execution import RunEnded
 from archsearch.records import Status
 from archsearch.study import (
     EpochMeasured,
@@ -16,7 +18,10 @@ from archsearch.study import (
     SearchStarted,
     TrialEnded,
     TrialStarted,
+    space_sampler,
 )
+from archsearch.study.failures import MOST_FAILURES
+from archsearch.study.steering import Add, Mailbox, Skip
 
 NAMED = {"second": {"dense": [8]}, "first": {"conv": [4]}}
 SMALL = {"dense": {"ordering": "rising", "depth": [1, 2], "narrowest": 8, "widest": [8, 16]}}
@@ -336,3 +341,196 @@ def test_trials_of_a_record_without_judgements_have_their_verdict_when_the_searc
         (t.verdict, t.confidence) for t in record.trials()[0]
     ]
     assert [t.verdict for t in record.trials()[0]] == [t.verdict for t in trials]
+
+
+class Killed(BaseException):
+    pass
+
+
+def killed_at_write(record, number):
+    """Have the process die before its so-manieth write to the record."""
+    writing, count = record._writing, iter(range(number))
+
+    def dying():
+        if next(count, None) is None:
+            raise Killed
+        return writing()
+
+    record._writing = dying
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"search": {"pruner": "median"}, "families": RANGES},
+        {"search": {"pruner": "hyperband", "budget": "epochs"}, "families": RANGES},
+        {"search": {"pruner": "diagnosis"}, "architectures": NAMED},
+        {"families": SMALL, "training": {"epochs": 3, "seeds": 3}},
+    ],
+    ids=["median", "hyperband", "diagnosis", "seeds"],
+)
+def test_a_search_killed_between_any_two_writes_goes_on_to_the_trials_of_the_undisturbed_one(tmp_path, words):
+    of = space(**words)
+    with recorded(tmp_path / "undisturbed", of) as record:
+        search(record, of, 16)
+        expected = told(record.trials()[0])
+    with recorded(tmp_path / "killed", of) as record:
+        path = record.path
+    trained = Counter()
+    for writes in (7, 1, 13, 2, 29, 3, 47, 5, 71, 11, 4, 6, 8, 9, 10, 12, 14, 15, 10_000):
+        executor = Scripted()
+        record = Record.open(path)
+        killed_at_write(record, writes)
+        try:
+            search(record, of, 16, executor)
+        except Killed:
+            pass
+        finally:
+            record._db.close()
+    with Record.open(path, read_only=True) as record:
+        assert told(record.trials()[0]) == expected
+        assert not record.queued()
+
+
+def test_a_trial_is_proposed_knowing_all_but_the_one_that_is_trained_meanwhile(record):
+    """However quick the trainings are, and however slow the sampler."""
+    known = {}
+
+    def slow(family, suggest):
+        time.sleep(0.02)
+        known[len(known)] = sum(trial.status.has_ended for trial in record_of_moment())
+        return sample(family, suggest)
+
+    of = space(families=RANGES)
+    sample = space_sampler(of, DATA)
+
+    def record_of_moment():
+        with Record.open(record.path, read_only=True) as reading:
+            return reading.trials(with_runs=False)[0]
+
+    record.begin_session("", 1, 6)
+    heard = Observer()
+    Search(of, record, Scripted(curves=lambda _: [1.0]), heard, sample=slow).run(6, None, heard.stop)
+    assert known == {0: 0, 1: 0, 2: 1, 3: 2, 4: 3, 5: 4}
+
+
+@pytest.mark.parametrize("status", [Status.OUT_OF_MEMORY, Status.DIVERGED, Status.TIMED_OUT, Status.FAILED])
+def test_the_sampler_learns_to_avoid_what_can_not_be_trained(tmp_path, status):
+    words = {"dense": {"depth": {"low": 1, "high": 6}, "narrowest": 8, "widest": {"low": 64, "high": 1024}}}
+    of = space(families=words)
+
+    def is_too_large(training):
+        return max(block.width for block in training.architecture.dense) > 300
+
+    played = Scripted(
+        curves=lambda training: [] if is_too_large(training) else [0.5],
+        ending=lambda training: status if is_too_large(training) else Status.COMPLETED,
+    )
+    with recorded(tmp_path, of) as record:
+        search(record, of, 60, played)
+    first, last = played.submitted[:10], played.submitted[30:]
+    assert sum(map(is_too_large, first)) / len(first) > 0.5  # drawn at random
+    assert sum(map(is_too_large, last)) / len(last) < 0.2
+
+
+def test_a_search_is_given_up_when_its_last_trials_fail_for_one_reason_and_goes_on_when_asked_again(record):
+    broken = Scripted(
+        curves=lambda training: curve(training) if training.trial < 4 else [],
+        ending=lambda training: Status.COMPLETED if training.trial < 4 else Status.FAILED,
+    )
+    outcome, *_ = search(record, space(), 40, broken)
+    assert outcome is Outcome.GIVEN_UP
+    assert sum(trial.status.has_ended for trial in record.trials()[0]) == 4 + MOST_FAILURES
+    outcome, mended, _ = search(record, space(), 40)
+    assert outcome is Outcome.FINISHED
+    assert len(mended.submitted) == 40 - 4 - MOST_FAILURES
+
+
+def test_only_the_weights_of_the_best_trials_are_kept(tmp_path):
+    of = space(execution={"keep": 3}, search={"pruner": "none"})
+    with recorded(tmp_path, of) as record:
+        models = tmp_path / "models"
+        models.mkdir()
+
+        class Saving(Scripted):
+            def submit(self, training):
+                (models / f"{training.trial}.keras").touch()
+                return super().submit(training)
+
+            def poll(self, timeout):
+                return [
+                    replace(event, run=replace(event.run, model=f"{event.trial}.keras"))
+                    if isinstance(event, RunEnded)
+                    else event
+                    for event in super().poll(timeout)
+                ]
+
+        search(record, of, 12, Saving())
+        trials = record.trials()[0]
+    best = {t.number for t in sorted(trials, key=lambda t: t.score)[:3]}
+    kept = {t.number for t in trials if t.runs[0].model}
+    assert best <= kept
+    assert len(kept) <= 6
+    assert {path.name for path in models.iterdir()} == {f"{number}.keras" for number in kept}
+
+
+def test_no_trial_is_started_that_can_not_end_in_time(record):
+    slow = Scripted(capacity=1)  # ten seconds a training, by what it says
+    outcome, *_ = search(record, space(), 40, slow, deadline=time.monotonic() + 5)
+    assert outcome is Outcome.HOURS_REACHED
+    # Of the first of each family nothing was known.
+    assert [training.architecture.family for training in slow.submitted] == ["dense", "cnn"]
+    outcome, *_ = search(record, space(), 3, deadline=time.monotonic() + 60)
+    assert outcome is Outcome.FINISHED
+
+
+def test_a_trial_is_skipped_at_its_next_epoch_and_a_waiting_one_at_once(record):
+    mailbox = Mailbox(record.path.parent / "requests")
+    observer = Observer()
+
+    def asking(event):
+        observer(event)
+        if isinstance(event, EpochMeasured) and (event.trial.number, event.epoch.epoch) == (2, 4):
+            mailbox.send(Skip(2))
+            mailbox.send(Skip(3))  # waits for its turn
+            mailbox.send(Skip(1))  # has ended
+            mailbox.send(Skip(99))
+
+    record.begin_session("", 1, 6)
+    played = Scripted()
+    Search(space(), record, played, asking).run(6, None, observer.stop)
+    trials = record.trials()[0]
+    assert [t.status for t in trials].count(Status.SKIPPED) == 2
+    assert trials[2].status is trials[3].status is Status.SKIPPED
+    assert len(trials[2].runs[0].epochs) in (4, 5)
+    assert 3 not in [training.trial for training in played.submitted]
+    assert trials[2].score is None
+    assert mailbox.take() == []
+
+
+def test_what_a_person_adds_is_trained_next_on_top_of_the_total(record):
+    mailbox = Mailbox(record.path.parent / "requests")
+    wanted = Architecture("dense", (DenseBlock(17, 0.1), DenseBlock(5, 0.0)))
+    mailbox.send(Add(wanted, "mine"))
+    _, played, _ = search(record, space(), 4)
+    assert played.submitted[0].architecture == wanted
+    trials = record.trials()[0]
+    assert len(trials) == 5
+    assert [t.by_hand for t in trials].count(True) == 1
+    assert mailbox.take() == []
+    mailbox.send(Add(wanted, "again"))
+    _, played, _ = search(record, space(), 5)
+    assert len(played.submitted) == 1
+    assert len(record.trials()[0]) == 6
+
+
+def test_seeds_that_ended_before_an_interruption_are_not_trained_again(tmp_path):
+    of = space(training={"epochs": 3, "seeds": 4})
+    with recorded(tmp_path, of) as record:
+        killed = Scripted()
+        search(record, of, 2, killed, stop_at=2 + 3 + 3 + 1)  # in the third seed
+        _, resumed, _ = search(record, of, 2)
+        trials = record.trials()[0]
+    assert resumed.submitted[0].seeds == (2, 3)
+    assert [run.seed for run in trials[0].runs] == [0, 1, 2, 3]
+    assert all(len(run.epochs) == 3 for run in trials[0].runs)

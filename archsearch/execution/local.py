@@ -1,0 +1,118 @@
+"""The executors of this machine, and which of them a space asks for."""
+
+import importlib.util
+import os
+import queue
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from archsearch.errors import Refused
+from archsearch.execution.executor import EpochEnded, Event, Executor, RunEnded
+from archsearch.execution.limits import Limits
+from archsearch.execution.messages import Answer, Message, Setup, require_well
+from archsearch.execution.pool import WorkerPool
+from archsearch.execution.serving import Inbox, serve
+from archsearch.execution.slots import Slot
+from archsearch.records import Ending, Training
+from archsearch.space.execution_words import Execution
+
+CLOSING_SECONDS = 1.0
+
+
+def local_executor(setup: Setup, execution: Execution, slots: Sequence[Slot], logs: Path) -> Executor:
+    """Worker processes in `slots`; where there are none, this process.
+
+    Parameters
+    ----------
+    setup : Setup
+    execution : Execution
+    slots : sequence of Slot
+        Those of `execution`.
+    logs : Path
+        Folder for what the workers print.
+
+    Raises
+    ------
+    Refused
+        If the library Keras is to run on is not installed.
+    """
+    require_backend()
+    if not slots:
+        return InProcess(setup)
+    return WorkerPool(setup, slots, Limits.of(execution, len(slots)), logs)
+
+
+def require_backend() -> None:
+    """Check that the library Keras is to run on is installed, without importing it.
+
+    Raises
+    ------
+    Refused
+        With the command that installs it.
+    """
+    chosen = os.environ.get("KERAS_BACKEND")
+    backend = chosen or "tensorflow"
+    if importlib.util.find_spec(backend) is not None:
+        return
+    if chosen and chosen != "tensorflow":
+        raise Refused(
+            f"KERAS_BACKEND is {chosen}, which is not installed: install it, or unset KERAS_BACKEND"
+        )
+    raise Refused(
+        "TensorFlow is not installed: install archsearch with its extra 'cpu', or 'gpu' on a machine with an "
+        "NVIDIA GPU (pip install '.[cpu]' in a checkout)"
+    )
+
+
+class InProcess:
+    """Runs one training at a time in a thread of this process, for debugging.
+
+    Nothing bounds it: what crashes or hangs there takes the search with it. It computes on the devices and
+    with the threads that this process has.
+
+    Parameters
+    ----------
+    setup : Setup
+    """
+
+    name = "this process"
+    capacity = 1
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._inbox: Inbox = queue.SimpleQueue()
+        self._outbox: queue.SimpleQueue[Message | Exception] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def submit(self, training: Training) -> str:
+        """Start a training."""
+        self._inbox.put(training)
+        return self.name
+
+    def poll(self, timeout: float) -> Sequence[Event]:
+        """Wait at most `timeout` seconds for something to happen."""
+        try:
+            message = self._outbox.get(timeout=timeout)
+        except queue.Empty:
+            return []
+        if isinstance(message, Exception):
+            raise message
+        require_well(message, self._setup.data)
+        return [message] if isinstance(message, EpochEnded | RunEnded) else []
+
+    def answer(self, trial: int, seed: int, ending: Ending | None) -> None:  # noqa: ARG002 - there is one
+        """Tell the training that waits how to end; None lets it go on."""
+        self._inbox.put(Answer(seed, ending))
+
+    def close(self) -> None:
+        """End the training at its next epoch's end; where that is far, it ends with this process."""
+        self._inbox.put(None)
+        self._thread.join(CLOSING_SECONDS)
+
+    def _serve(self) -> None:
+        try:
+            serve(self._setup, self._inbox, self._outbox.put)
+        except Exception as error:
+            self._outbox.put(error)
