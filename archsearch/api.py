@@ -23,6 +23,7 @@ def run(
     keep: int | None = None,
     store: "str | PathLike[str]" = "mlruns",
     new: bool = False,
+    continue_: bool = False,
     tracking_uri: str | None = None,
     tracking: Literal["now", "later"] = "now",
     reports: "str | PathLike[str]" = "reports",
@@ -54,6 +55,8 @@ def run(
         Folder of records, models and MLflow's database.
     new : bool
         Start another search even if this space has one.
+    continue_ : bool
+        Go on with the search of this name although the space was edited.
     tracking_uri : str, optional
         MLflow's tracking server; else ``MLFLOW_TRACKING_URI``, else the store's own database.
     tracking : str
@@ -91,6 +94,7 @@ def run(
         keep=keep,
         store=Path(store),
         new=new,
+        continue_=continue_,
         tracking_uri=tracking_uri,
         tracking=tracking,
         reports=Path(reports),

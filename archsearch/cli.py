@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from archsearch import __version__
-from archsearch.errors import ArchsearchError, DataError, ExitCode, SpaceError
+from archsearch.errors import ArchsearchError, DataError, ExitCode, SpaceError, is_full
 
 EXIT_CODES = """\b
 Exit codes:
@@ -24,6 +24,10 @@ Exit codes:
   75  interrupted by a signal or a full disk; everything is saved
   99  another process holds this search
 """
+
+
+ONCE = ("--new", "--continue")
+"""Flags of a command that are none of what repeats it."""
 
 
 class _Group(click.Group):
@@ -44,9 +48,8 @@ class _Group(click.Group):
             raise  # click ends quietly where nobody reads on, as in `archsearch diagnose … | head`
         except OSError as error:
             # Files that the user named or the disk they lie on; a defect would be another kind.
-            full = error.errno == 28
             click.echo(f"archsearch: {error.filename or ''}: {error.strerror}", err=True)
-            ctx.exit(ExitCode.INTERRUPTED if full else ExitCode.REFUSED)
+            ctx.exit(ExitCode.INTERRUPTED if is_full(error) else ExitCode.REFUSED)
 
 
 class _NumberOr(click.ParamType):
@@ -89,6 +92,24 @@ def _searches(ctx: click.Context, _param: click.Parameter, incomplete: str) -> l
     return [place.id for place in store.searches() if place.id.startswith(incomplete)]
 
 
+def _not_empty(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not value.strip():
+        raise click.BadParameter("it is empty; give a name.")
+    return value
+
+
+def _unended_trials(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    from archsearch.commands.skip import unended_trials
+    from archsearch.study.store import Store
+
+    try:
+        place = Store(Path(ctx.params.get("store") or "mlruns")).find(ctx.params.get("search") or "")
+        numbers = unended_trials(place)
+    except ArchsearchError:
+        return []
+    return [str(number) for number in numbers if str(number).startswith(incomplete)]
+
+
 _store = click.option(
     "--store", type=click.Path(path_type=Path, file_okay=False), default=Path("mlruns"), show_default=True,
     help="Folder of records, models and MLflow's database.",
@@ -110,6 +131,7 @@ def main() -> None:
       archsearch init PATH/TO/IMAGES        write a space for your own images
       archsearch check --data space.yaml    is it valid, what does it span, are the data sound?
       archsearch run space.yaml --hours 2   search it, at most two hours
+      archsearch watch space                see how it goes on, from another terminal
       archsearch report digits              write the report again
       archsearch ui                         open MLflow on the store
       archsearch diagnose training.log      judge loss curves that you have
@@ -145,6 +167,9 @@ def main() -> None:
 )  # fmt: skip
 @_store
 @click.option("--new", is_flag=True, help="Start another search even if this space has one.")
+@click.option(
+    "--continue", "continue_", is_flag=True, help="Go on with the search of this name with an edited space."
+)
 @_tracking_uri
 @click.option(
     "--tracking", type=click.Choice(["now", "later"]), default="now", show_default=True,
@@ -163,6 +188,7 @@ def run(
     keep: int | None,
     store: Path,
     new: bool,
+    continue_: bool,
     tracking_uri: str | None,
     tracking: Any,
     require_good: bool,
@@ -178,8 +204,13 @@ def run(
       archsearch run digits
       archsearch run space.yaml --trials 50       50 trials in all, those done before included
       archsearch run space.yaml --workers 4       four trainings at a time
+      archsearch run space.yaml --continue        the space was edited since
       archsearch run space.yaml --json --quiet    for scripts
     """
+    from archsearch.commands.interrupts import Interrupts
+
+    interrupts = click.get_current_context().with_resource(Interrupts(owns_process=True))
+
     from archsearch.commands.options import Options
     from archsearch.commands.progress import progress
     from archsearch.commands.run import run_search
@@ -195,13 +226,14 @@ def run(
         keep=keep,
         store=store,
         new=new,
+        continue_=continue_,
         tracking_uri=tracking_uri,
         tracking=tracking,
-        command=shlex.join(["archsearch", *(word for word in sys.argv[1:] if word != "--new")]),
+        command=shlex.join(["archsearch", *(word for word in sys.argv[1:] if word not in ONCE)]),
     )
     parsed = read_space(space)
     with progress(quiet=quiet) as notify:
-        result = run_search(parsed, options, notify)
+        result = run_search(parsed, options, notify, interrupts)
     for note in result.notes:
         click.echo(f"archsearch: {note}", err=True)
     if as_json:
@@ -250,6 +282,73 @@ def list_(store: Path) -> None:
     for fault in faults:
         click.echo(f"archsearch: {fault}", err=True)
     sys.exit(ExitCode.REFUSED if faults else ExitCode.FINISHED)
+
+
+@main.command()
+@click.argument("search", shell_complete=_searches)
+@click.option("--once", is_flag=True, help="Show how it stands now, and return.")
+@_store
+def watch(search: str, once: bool, store: Path) -> None:
+    """Show how SEARCH goes on, wherever it runs: its workers, how fast, the best so far, the time left.
+
+    Nothing is touched: it ends with the search or with Ctrl-C, which leaves the search running. On a terminal
+    the picture is live, elsewhere a block is printed every ten seconds.
+
+    \b
+    Examples:
+      archsearch watch digits
+      archsearch watch digits --once
+      archsearch watch digits-1f0c2a9b --store /data/searches
+    """
+    from archsearch.commands.watch import watch as watch_search
+    from archsearch.study.store import Store
+
+    watch_search(Store(store).find(search), once=once)
+
+
+@main.command()
+@click.argument("search", shell_complete=_searches)
+@click.argument("trial", type=click.IntRange(min=0), shell_complete=_unended_trials)
+@_store
+def skip(search: str, trial: int, store: Path) -> None:
+    """End TRIAL of the running SEARCH at its epoch's end; it is recorded as skipped.
+
+    One that waits for a worker is not trained at all. A skipped trial counts as one of the search's trials;
+    the sampler learns nothing from it.
+
+    \b
+    Examples:
+      archsearch skip digits 17
+      archsearch skip digits-1f0c2a9b 3 --store /data/searches
+    """
+    from archsearch.commands.skip import skip_trial
+    from archsearch.study.store import Store
+
+    skip_trial(Store(store).find(search), trial)
+
+
+@main.command()
+@click.argument("search", shell_complete=_searches)
+@click.argument("architecture")
+@click.option("--name", metavar="NAME", callback=_not_empty, help="What tables and reports call it.")
+@_store
+def add(search: str, architecture: str, name: str | None, store: Path) -> None:
+    """Queue ARCHITECTURE in SEARCH: it is trained next, on top of the search's trials.
+
+    ARCHITECTURE is one line, as archsearch prints them everywhere and as `architectures:` of a space takes
+    them. It is trained with the recipe of named architectures. Where no process runs the search, the next run
+    of it takes it up.
+
+    \b
+    Examples:
+      archsearch add digits 'dense 128·64 dropout 0.2'
+      archsearch add digits 'conv 16·32 3x3 max -> flatten -> dense 64' --name small
+      archsearch add mine 'my_family units=64 activation="relu"'
+    """
+    from archsearch.commands.add import add_architecture
+    from archsearch.study.store import Store
+
+    add_architecture(Store(store).find(search), architecture, name)
 
 
 @main.command()
@@ -348,12 +447,6 @@ def spaces(name: str | None) -> None:
         list_spaces()
     else:
         print_space(name)
-
-
-def _not_empty(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
-    if value is not None and not value.strip():
-        raise click.BadParameter("it is empty; give a name.")
-    return value
 
 
 @main.command()

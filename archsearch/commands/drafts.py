@@ -3,7 +3,8 @@
 from contextlib import suppress
 from pathlib import Path
 
-from archsearch.errors import StoreError
+from archsearch.errors import Refused, StoreError
+from archsearch.execution.slots import workers_of
 from archsearch.records import Status, TrialResult
 from archsearch.report.words import count, duration
 from archsearch.space import SearchSpace
@@ -11,7 +12,7 @@ from archsearch.study import Record, Store
 
 
 def draft(space: SearchSpace, store: Path) -> str:
-    """A sentence on the time of a whole search; empty where no search of `space` has ended a trial.
+    """A sentence on the time of a whole search here; empty where no search of `space` has ended a trial.
 
     Every trial that ended counts, pruned and failed ones too: the next search will have its share of them.
     """
@@ -25,12 +26,16 @@ def draft(space: SearchSpace, store: Path) -> str:
             workers = max((session.workers for session in record.sessions()), default=0)
             if ended and workers and (newest is None or created_at > newest[0]):
                 newest = (created_at, place.id, ended, workers)
-    return "" if newest is None else _sentence(space, *newest[1:])
+    if newest is None:
+        return ""
+    try:
+        return _sentence(space, workers_of(space.execution), *newest[1:])
+    except Refused:  # the space is for a machine with other GPUs
+        return ""
 
 
-def _sentence(space: SearchSpace, search: str, ended: list[TrialResult], workers: int) -> str:
+def _sentence(space: SearchSpace, now: int, search: str, ended: list[TrialResult], workers: int) -> str:
     each = sum(trial.seconds for trial in ended) / len(ended)
-    now = space.execution.workers
     whole = each * space.trials / min(now, space.trials)
     rests = f"from the {duration(each)} that each of {count(len(ended), 'trial')} of {search} took"
     changed = (

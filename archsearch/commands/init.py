@@ -13,8 +13,6 @@ from archsearch.commands.tables import console
 from archsearch.errors import DataError, Refused
 from archsearch.report.words import count
 
-# Two trainings at once, one core each, do about twice the work of one training on two cores.
-MOST_WORKERS = 2
 MOST_CLASSES_SHOWN = 12
 MOST_ENDINGS_SHOWN = 5
 
@@ -38,7 +36,7 @@ def write_starter(folder: Path | None, output: Path) -> None:
         raise Refused(f"{output}: exists already; choose another file with --output")
     found = None if folder is None else look_at(folder, output)
     name = output.stem if folder is None else folder.resolve().name
-    text = starter(name, shlex.quote(str(output)), found, min(MOST_WORKERS, os.cpu_count() or 1))
+    text = starter(name, shlex.quote(str(output)), found)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         _write(output.with_name(SCHEMA_FILE), schema_text())

@@ -1,31 +1,60 @@
 """How signals stop a search: at once, or when it is at a point where everything is saved."""
 
+import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
+
+import psutil
+
+from archsearch.errors import ExitCode
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+
+# Who interrupts a process may kill it seconds later. GitHub Actions does so after 7.5, and 5 are promised.
+LEAVE_SECONDS = 4.5
 
 
 class Interrupts:
-    """SIGINT and SIGTERM raise KeyboardInterrupt; within `deferred` they set an event instead.
+    """SIGINT, SIGTERM and SIGUSR1 raise KeyboardInterrupt; within `deferred` they set an event instead.
 
-    Only the main thread can have signals; elsewhere the event is never set.
+    Others that come while the process is leaving change nothing. Only the main thread can have signals;
+    elsewhere the event is never set.
+
+    Parameters
+    ----------
+    owns_process : bool
+        Whether the process is there for the search alone. Then it ends `LEAVE_SECONDS` after the first
+        signal, whatever it does: a library, a disk or a server may keep it longer, and all is recorded.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, owns_process: bool = False) -> None:
+        self._owns_process = owns_process
         self._stop: threading.Event | None = None
         self._before: dict[int, Any] = {}
+        self._alarm: int | None = None
+        self._came_at: float | None = None
 
     def __enter__(self) -> "Interrupts":
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            if self._owns_process:
+                self._set_alarm()
+            for number in SIGNALS:
                 self._before[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(self, *_: object) -> None:
+        is_leaving = self._owns_process and self._came_at is not None
         for number, handler in self._before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if is_leaving else handler)
+        if is_leaving:
+            return  # in time, whatever Python still does
+        if self._alarm is not None:
+            signal.set_wakeup_fd(-1)
+            os.close(self._alarm)
 
     @contextmanager
     def deferred(self) -> Iterator[threading.Event]:
@@ -37,6 +66,39 @@ class Interrupts:
             self._stop = None
 
     def _handle(self, *_: object) -> None:
+        now = time.monotonic()
+        if self._came_at is not None and now - self._came_at < LEAVE_SECONDS:
+            return
+        self._came_at = now
         if self._stop is None:
             raise KeyboardInterrupt
         self._stop.set()
+
+    def _set_alarm(self) -> None:
+        """Have a thread see the signals, too: it does at once, even while the main thread is in a library."""
+        waiting, self._alarm = os.pipe()
+        os.set_blocking(self._alarm, False)
+        signal.set_wakeup_fd(self._alarm, warn_on_full_buffer=False)
+        threading.Thread(target=_leave_in_time, args=(waiting,), name="alarm", daemon=True).start()
+
+
+def _leave_in_time(signals: int) -> None:
+    """End the process some seconds after the first signal.
+
+    Nothing is imported here: an exception in the middle of an import may leave Python's locks of imports shut.
+    """
+    with open(signals, "rb", buffering=0) as came:
+        while number := came.read(1):
+            if number[0] in SIGNALS:
+                break
+        else:
+            return
+        time.sleep(LEAVE_SECONDS)
+    with suppress(psutil.Error):
+        for child in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error):
+                child.kill()
+    show_cursor = b"\x1b[?25h" if os.isatty(2) else b""  # progress bars hide it
+    with suppress(OSError):
+        os.write(2, show_cursor + b"archsearch: interrupted; everything recorded is saved\n")
+    os._exit(ExitCode.INTERRUPTED)

@@ -30,6 +30,8 @@ class Options:
     store : Path
     new : bool
         Start another search even if this space has one.
+    continue_ : bool
+        Go on with a search of this name of which the space is an edit.
     tracking_uri : str or None
         None leaves it to ``MLFLOW_TRACKING_URI``, then to the store.
     tracking : str
@@ -48,6 +50,7 @@ class Options:
     keep: int | None = None
     store: Path = Path("mlruns")
     new: bool = False
+    continue_: bool = False
     tracking_uri: str | None = None
     tracking: Literal["now", "later"] = "now"
     reports: Path = Path("reports")
@@ -59,6 +62,8 @@ class Options:
         for name, value in (("hours", self.hours), ("max_gpu_hours", self.max_gpu_hours)):
             if value is not None and not _is_positive(value):
                 raise Refused(f"{name} must be a number above 0, not {value!r}")
+        if self.new and self.continue_:
+            raise Refused("--new begins another search, --continue goes on with one: give one of them")
         if self.tracking not in ("now", "later"):
             raise Refused(f"tracking is 'now' or 'later', not {self.tracking!r}")
 

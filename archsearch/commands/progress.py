@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from archsearch.ranking import leader
 from archsearch.records import EpochRecord, Status, TrialResult
-from archsearch.report.words import confidence, duration
+from archsearch.report.words import confidence, count, duration
 from archsearch.study import EpochMeasured, Notify, SearchEvent, SearchStarted, TrialEnded, TrialStarted
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -23,28 +23,40 @@ ROOMY = 110
 class Tally:
     """How far a search is: counts, best so far, time left."""
 
-    total: int
+    planned: int
     ended: int = 0
     ended_here: int = 0
+    by_hand: set[int] = field(default_factory=set)
     best: TrialResult | None = None
     started_at: float = field(default_factory=time.monotonic)
 
     @classmethod
     def at_start(cls, event: SearchStarted) -> "Tally":
         """The tally of a search that is taken up."""
-        tally = cls(event.total, ended=len(event.ended))
+        tally = cls(event.total)
         for trial in event.ended:
-            tally.consider(trial)
+            tally.take(trial)
         return tally
+
+    @property
+    def total(self) -> int:
+        """Trials in all: those added by hand come on top of the others."""
+        return self.planned + len(self.by_hand)
+
+    def start(self, trial: TrialResult) -> None:
+        """Count a trial that starts."""
+        if trial.by_hand:
+            self.by_hand.add(trial.number)
 
     def add(self, trial: TrialResult) -> None:
         """Count a trial that has just ended."""
-        self.ended += 1
         self.ended_here += 1
-        self.consider(trial)
+        self.take(trial)
 
-    def consider(self, trial: TrialResult) -> None:
-        """Keep `trial` if it ranks above the best so far."""
+    def take(self, trial: TrialResult) -> None:
+        """Count a trial that has ended; keep it if it ranks above the best so far."""
+        self.start(trial)
+        self.ended += 1
         self.best = leader(filter(None, (self.best, trial)))
 
     @property
@@ -88,14 +100,16 @@ class _Lines:
         match event:
             case SearchStarted():
                 self._tally = Tally.at_start(event)
-                self._say(f"{self._tally.ended} of {event.total} trials done; the workers are starting")
+                self._say(f"{self._tally.ended} of {self._tally.total} trials done; the workers are starting")
+            case TrialStarted(trial):
+                self._tally.start(trial)
             case TrialEnded(trial):
                 self._tally.add(trial)
                 line = f"[{self._tally.ended}/{self._tally.total}] trial {trial.number} {trial.label}"
-                standing = [_ending(trial), self._tally.best_text, self._tally.left_text]
+                standing = [ending(trial), self._tally.best_text, self._tally.left_text]
                 self._say(f"{line}: {'; '.join(filter(None, standing))}")
             case EpochMeasured(trial, epoch) if self._is_quiet_for_long():
-                progress = f"epoch {epoch.epoch}/{trial.recipe.epochs}, {_losses(epoch)}"
+                progress = f"epoch {epoch.epoch}/{trial.recipe.epochs}, {losses(epoch)}"
                 self._say(f"trial {trial.number} {trial.label}: {progress}")
 
     def _is_quiet_for_long(self) -> bool:
@@ -135,20 +149,21 @@ class _Live:
             case SearchStarted():
                 self._tally = Tally.at_start(event)
             case TrialStarted(trial):
+                self._tally.start(trial)
                 self._trainings[trial.number] = self._bars.add_task(
-                    "", total=trial.recipe.epochs, title=f"trial {trial.number}", count="", text=trial.label
+                    "", total=trial.recipe.epochs, title=self._title(trial), count="", text=trial.label
                 )
             case EpochMeasured(trial, epoch):
                 self._bars.update(
                     self._trainings[trial.number],
                     completed=epoch.epoch,
                     count=f"epoch {epoch.epoch}/{trial.recipe.epochs}",
-                    text=f"{_losses(epoch)}  {trial.label}",
+                    text=f"{losses(epoch)}  {trial.label}",
                 )
             case TrialEnded(trial):
-                self._bars.remove_task(self._trainings.pop(trial.number))
+                self._remove_bar(trial.number)
                 self._tally.add(trial)
-                line = f"trial {trial.number:>3}  {_ending(trial)}  {trial.label}"
+                line = f"trial {trial.number:>3}  {ending(trial)}  {trial.label}"
                 self._console.print(line, markup=False, soft_wrap=True)  # in one piece, to be copied
         self._bars.update(
             self._search,
@@ -158,19 +173,29 @@ class _Live:
             text=", ".join(filter(None, (self._tally.best_text, self._tally.left_text))),
         )
 
+    def _remove_bar(self, trial: int) -> None:
+        if trial in self._trainings:  # one that was skipped while it waited never had any
+            self._bars.remove_task(self._trainings.pop(trial))
 
-def _losses(epoch: EpochRecord) -> str:
+    def _title(self, trial: TrialResult) -> str:
+        is_told = trial.worker and self._console.width >= ROOMY
+        return f"{trial.worker}  trial {trial.number}" if is_told else f"trial {trial.number}"
+
+
+def losses(epoch: EpochRecord) -> str:
+    """Train and validation loss in inference mode, as in ``train 0.1234 val 0.2345``."""
     return f"train {epoch.train_loss_eval:.4f} val {epoch.val_loss:.4f}"
 
 
-def _ending(trial: TrialResult) -> str:
+def ending(trial: TrialResult) -> str:
+    """How a trial has ended: verdict and losses, or why it has none; and how long it took."""
     took = duration(trial.seconds)
     last = trial.runs[-1]  # the seed that ended the trial: after a failed one no other is trained
-    if trial.status is Status.PRUNED:
-        return f"pruned after {len(last.epochs)} epochs ({took})"
+    if last.epochs and trial.status in (Status.PRUNED, Status.SKIPPED):
+        return f"{trial.status} after {count(len(last.epochs), 'epoch')} ({took})"
     delivered = [run.delivered for run in trial.runs if run.delivered is not None]
     if trial.status.is_failure or not delivered:
-        return f"{trial.status}: {last.reason} ({took})"
+        return f"{trial.status.replace('_', ' ')}: {last.reason} ({took})"
     val_loss = sum(epoch.val_loss for epoch in delivered) / len(delivered)
     gap = val_loss - sum(epoch.train_loss_eval for epoch in delivered) / len(delivered)
     seeds = f", mean of {len(delivered)} seeds" if len(delivered) > 1 else ""

@@ -2,6 +2,7 @@
 
 import math
 import os
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -31,12 +32,16 @@ from archsearch.study import (
     space_completer,
     space_sampler,
 )
+from archsearch.study.edited import go_on_with
 from archsearch.study.hypermodels import completer_with, sampler_with
 from archsearch.study.steering import Mailbox
+from archsearch.study.store import edit_since
 from archsearch.tracking import Tracking, check_answers
 
 
-def run_search(space: SearchSpace, options: Options, notify: Notify) -> SearchResult:
+def run_search(
+    space: SearchSpace, options: Options, notify: Notify, interrupts: Interrupts | None = None
+) -> SearchResult:
     """Search `space` until its trials are done or a bound is reached, going on where its record stands.
 
     Parameters
@@ -45,6 +50,8 @@ def run_search(space: SearchSpace, options: Options, notify: Notify) -> SearchRe
     options : Options
     notify : callable
         Told of every event after it is recorded.
+    interrupts : Interrupts, optional
+        Those that the process has entered; else they are handled while this works.
 
     Raises
     ------
@@ -56,7 +63,7 @@ def run_search(space: SearchSpace, options: Options, notify: Notify) -> SearchRe
     """
     space = options.applied_to(space)
     store = Store(options.store)
-    place = store.place_for(space, new=options.new)
+    place = store.place_for(space, new=options.new, continue_=options.continue_)
     tracking = Tracking.choose(options.tracking_uri, store.database, store.artifacts)
     total = space.trials if options.trials is None else options.trials
     slots = slots_for(space.execution)
@@ -67,7 +74,7 @@ def run_search(space: SearchSpace, options: Options, notify: Notify) -> SearchRe
         if options.tracking == "now":
             check_answers(tracking)
     with ExitStack() as stack:
-        interrupts = stack.enter_context(Interrupts())
+        interrupts = interrupts or stack.enter_context(Interrupts())
         shape = data_shape(space.data, space.folder)
         builder = stack.enter_context(closing(builder_for(space, shape)))
         if not nothing_left:
@@ -82,10 +89,12 @@ def run_search(space: SearchSpace, options: Options, notify: Notify) -> SearchRe
         record = stack.enter_context(_record(place, space, header))
         work = Work(place, record, tracking, options, _bounds(space), gpus)
         if nothing_left:
+            _go_on_with(record, space, options)
             work.settle(nothing_left, total)
             return conclude(work, nothing_left)
         pool = stack.enter_context(closing(_executor(place, space, record, slots)))
         record.begin_session(options.command, pool.capacity, total, gpus)
+        _go_on_with(record, space, options)
         sample = sampler_with(builder, space, space_sampler(space, shape))
         complete = completer_with(builder, space, space_completer(space, shape))
         search = Search(space, record, pool, notify, sample, complete)
@@ -93,7 +102,7 @@ def run_search(space: SearchSpace, options: Options, notify: Notify) -> SearchRe
 
 
 def _worked_on(
-    work: "Work", search: Search, pool: Executor, builder: Builder, interrupts: "Interrupts", total: int
+    work: Work, search: Search, pool: Executor, builder: Builder, interrupts: Interrupts, total: int
 ) -> SearchResult:
     """Search until it ends, whatever ends it, and leave the record and MLflow in order."""
     left = work.seconds_left
@@ -103,15 +112,25 @@ def _worked_on(
         with interrupts.deferred() as stop:
             builder.stops = lambda: stop.is_set() or (deadline is not None and time.monotonic() >= deadline)
             outcome = search.run(total, deadline, stop)
-    except BaseException:
+            if stop.is_set():  # just when all was done
+                outcome = Outcome.INTERRUPTED
         pool.close()
-        work.abandon(mirror)
+        work.record.end_session(outcome, search.driver_seconds)
+        if outcome is Outcome.INTERRUPTED:
+            return interrupted(work, mirror)
+        return conclude(work, outcome, mirror, _why(search, outcome, work.record))
+    except BaseException as error:
+        pool.close()
+        work.abandon(mirror, error)
         raise
-    pool.close()
-    work.record.end_session(outcome, search.driver_seconds)
-    if outcome is Outcome.INTERRUPTED:
-        return interrupted(work, mirror)
-    return conclude(work, outcome, mirror, _why(search, outcome, work.record))
+
+
+def _go_on_with(record: Record, space: SearchSpace, options: Options) -> None:
+    """Take up an edited space, and say so."""
+    edit = go_on_with(record, space, continue_=options.continue_)
+    if edit.words:
+        print("archsearch: the search goes on with an edited space:", file=sys.stderr)
+        print(*(f"  {word}" for word in edit.words), sep="\n", file=sys.stderr, flush=True)
 
 
 def _executor(place: Place, space: SearchSpace, record: Record, slots: Sequence[Slot]) -> Executor:
@@ -151,9 +170,10 @@ def _nothing_left(place: Place, space: SearchSpace, total: int, gpus: int) -> st
     with Record.open(place.record, read_only=True) as record:
         trials = record.trials(with_runs=False)[0]
         sessions = record.sessions()
+        is_edited = bool(edit_since(record.header(), space).words)
         has_ended = bool(trials) and sessions[-1].status in (Outcome.FINISHED, Outcome.ALL_FAILED)
         # A space can hold fewer new architectures than trials were asked for.
-        is_exhausted = has_ended and record.total() == total
+        is_exhausted = has_ended and record.total() == total and not is_edited
         is_time_up = _bounds(space).why_used_up(sessions, gpus)
         waits = any(trial.by_hand for trial in record.queued()) or Mailbox(place.requests).take()
     is_running = any(trial.status is Status.RUNNING for trial in trials)

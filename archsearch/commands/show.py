@@ -112,6 +112,7 @@ def _status(result: SearchResult) -> str:
         "hours_reached": "stopped at the time limit",
         "interrupted": "interrupted, everything is saved; the same command goes on",
         "all_failed": "every trial failed; the report says why",
+        "given_up": "given up, because the last trials all failed for the same reason",
     }[result.status]
     return f"search {result.search}: {how}: {trials}."
 

@@ -90,7 +90,7 @@ class Folder:
         return tuple(kept)
 
 
-def starter(name: str, file: str, folder: Folder | None, workers: int) -> str:
+def starter(name: str, file: str, folder: Folder | None) -> str:
     """A search space as commented YAML.
 
     Parameters
@@ -101,12 +101,10 @@ def starter(name: str, file: str, folder: Folder | None, workers: int) -> str:
         The starter's own path, for the commands in its comments.
     folder : Folder or None
         The images it is fitted to; None writes a space on the bundled digits.
-    workers : int
-        Trainings at once.
     """
     data = _digits() if folder is None else _images(folder)
     side = 8 if folder is None else min(folder.proposed_size)
-    parts = [_head(file, folder), [f"name: {_text(_name(name))}"], data, _families(side), _rest(workers)]
+    parts = [_head(file, folder), [f"name: {_text(_name(name))}"], data, _families(side), _rest()]
     return "\n\n".join("\n".join(lines) for lines in parts) + "\n"
 
 
@@ -224,7 +222,7 @@ def _families(side: int) -> list[str]:
     ]
 
 
-def _rest(workers: int) -> list[str]:
+def _rest() -> list[str]:
     return [
         "training:",
         "  epochs: 20",
@@ -237,7 +235,7 @@ def _rest(workers: int) -> list[str]:
         "  trials: 24",
         "  seed: 0",
         "",
-        f"execution: {{workers: {workers}}}   # trainings at once; they share the cores",
+        "execution: {workers: auto}   # trainings at once: one on each GPU, else by cores and memory",
     ]
 
 

@@ -9,7 +9,7 @@ from archsearch.commands.bounds import Bounds
 from archsearch.commands.judging import judged_and_kept
 from archsearch.commands.options import Options
 from archsearch.commands.result import FAILURES, NOTHING_TO_DO, Judged, SearchResult, judge
-from archsearch.errors import ArchsearchError, StoreError, TrackingError
+from archsearch.errors import ArchsearchError, SearchLocked, StoreError, TrackingError
 from archsearch.report import write_report
 from archsearch.study import Mirrored, Outcome, Place, Record
 from archsearch.tracking import Artifacts, Closing, Mirror, MirrorThread, Tracking, check_answers, first_line
@@ -82,10 +82,13 @@ class Work:
         why = first_line(mirror.fault) if mirror.fault else f"no answer within {timeout:g} s"
         return f"MLflow at {self.tracking.uri} is behind ({why}); the same command brings it into line"
 
-    def abandon(self, mirror: MirrorThread | None) -> None:
-        """Leave after a fault, such as a full disk, as tidily as it allows."""
-        with suppress(ArchsearchError):
-            self.record.end_session(Outcome.INTERRUPTED, 0.0)
+    def abandon(self, mirror: MirrorThread | None, fault: BaseException) -> None:
+        """Leave after a fault, such as a full disk, or a signal, as tidily as it allows."""
+        if isinstance(fault, SearchLocked):
+            return  # all of it is another process's by now
+        if self.record.is_working:
+            with suppress(ArchsearchError):
+                self.record.end_session(Outcome.INTERRUPTED, 0.0)
         if mirror:
             mirror.finish(Closing(Outcome.INTERRUPTED, None, Artifacts()), INTERRUPTED_CLOSING_SECONDS)
 

@@ -28,9 +28,9 @@ class ChildEnded(Exception):
     """
 
     def __init__(self, code: int, printed: str) -> None:
-        self.how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        self.printed = printed
-        super().__init__(self.how + (f"; it last printed: {printed}" if printed else ""))
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        super().__init__(how + (f"; it last printed: {printed}" if printed else ""))
+        self.how, self.printed = how, printed
 
 
 class Child:

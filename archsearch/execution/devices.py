@@ -11,7 +11,7 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 # A driver that has lost a GPU may never answer.
 LISTING_SECONDS = 30.0
 
-# A GPU and, below it, its parts: "GPU 0: NVIDIA A100 (UUID: GPU-5d…)", "  MIG 1g.5gb Device  0: (UUID: MIG-c7…)".
+# "GPU 0: NVIDIA A100 (UUID: GPU-5d…)" and, below it, its parts: "  MIG 1g.5gb  Device  0: (UUID: MIG-c7…)".
 _LINE = re.compile(r"(?:GPU|\s+MIG \S+\s+Device)\s+(\d+):.*\(UUID: ((?:GPU|MIG)-[^)]+)\)")
 
 
@@ -45,9 +45,7 @@ def visible_gpus() -> tuple[Gpu, ...]:
 
 def gpu_gib(gpu: Gpu) -> float | None:
     """Memory of a GPU in GiB; None where ``nvidia-smi`` does not say, as of a part."""
-    answer = _nvidia_smi(
-        f"--id={gpu.entry}", "--query-gpu=memory.total", "--format=csv,noheader,nounits"
-    )
+    answer = _nvidia_smi(f"--id={gpu.entry}", "--query-gpu=memory.total", "--format=csv,noheader,nounits")
     return float(answer) / 1024 if answer and answer.strip().isdecimal() else None
 
 
@@ -102,6 +100,6 @@ def _named(entry: str, listed: Sequence[Gpu] | None) -> Gpu | None:
         return None
     if listed is None:
         return Gpu(entry, entry)
-    same = [gpu for gpu in listed if gpu.entry == entry or entry[0] == "G" and gpu.entry.startswith(entry)]
+    same = [gpu for gpu in listed if gpu.entry == entry or (entry[0] == "G" and gpu.entry.startswith(entry))]
     # A GPU's UUID may be shortened to what only it begins with.
     return Gpu(entry, same[0].name) if len(same) == 1 else None

@@ -25,7 +25,7 @@ def cores() -> int:
 
 def free_memory() -> int:
     """Bytes that can be had without taking them from others; file caches count as free."""
-    return max(0, min(psutil.virtual_memory().available, *_room()))
+    return max(0, min([psutil.virtual_memory().available, *_room()]))
 
 
 def oom_kills() -> int:

@@ -15,8 +15,8 @@ from archsearch.records import Ending, Training
 # How often it is looked at what the workers take.
 LOOK_SECONDS = 0.2
 
-# As much time passes for the workers between two looks at most. Between those where the machine slept, or this
-# process was stopped, nothing can be said of what they did.
+# So much time at most counts for the workers between two looks: where it was more, the machine slept or this
+# process was stopped, and so perhaps were they.
 MOST_BETWEEN_LOOKS = 2.0
 
 

@@ -1,14 +1,14 @@
 """One slot of the pool: a worker process at a time, and the training it has."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-
-import psutil
 
 from archsearch.architecture import HyperModelArchitecture
 from archsearch.errors import ArchsearchError
 from archsearch.execution.child import Child, ChildEnded
 from archsearch.execution.executor import EpochEnded, Event, RunEnded
+from archsearch.execution.footprint import Footprint
 from archsearch.execution.limits import Limits, Use
 from archsearch.execution.machine import oom_kills
 from archsearch.execution.messages import Alive, Answer, Message, Ready, Setup, require_well
@@ -20,16 +20,43 @@ MOST_FAILED_STARTS = 3
 # TensorFlow keeps about 20 MiB of each model that was trained in a process.
 MOST_MODELS = 20
 
-# What a model has left behind may grow to so many times what the process took after its first one, and to so
-# large a share of what it may take: then another process has the next training.
+# A process is replaced as well where it has grown to so many times what it took after its first training, and
+# to so large a share of what it may take.
 MOST_GROWTH = 1.5
 MOST_KEPT = 0.5
 
 # A process that has not yet given a sign of life may still be reading its libraries from a slow disk.
 PATIENCE_AT_START = 10
 
-# Which processes a worker has started is asked at every so manieth look: that takes a while.
-LOOKS_PER_FAMILY = 10
+
+@dataclass(slots=True)
+class _Task:
+    """A training that a worker has.
+
+    Attributes
+    ----------
+    training : Training
+    seeds_left : list of int
+        Those that have not been told to have ended.
+    kills_before : int
+        What `oom_kills` said at its beginning.
+    waiting : set of int
+        The seeds whose epoch waits for an answer.
+    epoch_seconds, seconds : float
+        Since its epoch and the whole began, without the time that the worker still started.
+    """
+
+    training: Training
+    seeds_left: list[int]
+    kills_before: int
+    waiting: set[int] = field(default_factory=set)
+    epoch_seconds: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def builds_anew(self) -> bool:
+        """Whether each seed has a model of its own."""
+        return isinstance(self.training.architecture, HyperModelArchitecture)
 
 
 class WorkerProcess:
@@ -51,25 +78,40 @@ class WorkerProcess:
         self._failed_starts = 0
         self._spawn()
 
+    def _spawn(self) -> None:
+        environment = dict(self.slot.environment)
+        self.child = Child("archsearch.execution.worker", self._log.open("w+b"), environment)
+        self.child.send(self._setup)
+        self.ready = False
+        self._task: _Task | None = None
+        self._footprint = Footprint(self.child.process.pid)
+        self._footprint_at_first = 0
+        self._models = 0
+        self._is_worn = False
+        self._is_heard = False
+        self._silent_seconds = 0.0
+
     def replace(self) -> None:
         """Have another process in place of this one."""
         self.child.kill()
         self._spawn()
 
+    @property
+    def training(self) -> Training | None:
+        """What it trains."""
+        return self._task.training if self._task else None
+
     def start(self, training: Training) -> None:
         """Give it a training; it must have none."""
-        if self._is_worn or self._models >= MOST_MODELS:
+        if self._is_worn:
             self.replace()
-        self.training = training
-        self._seeds_left = list(training.seeds)
-        self._epoch_seconds = self._trial_seconds = 0.0
-        self._kills_before = oom_kills()
+        self._task = _Task(training, list(training.seeds), oom_kills())
         self.child.send(training)
 
     def answer(self, seed: int, ending: Ending | None) -> None:
         """Answer the epoch that waits with `seed`."""
-        self._waiting.discard(seed)
-        self._epoch_seconds = 0.0
+        if self._task:
+            self._task.waiting.discard(seed)
         self.child.send(Answer(seed, ending))
 
     def receive(self) -> Iterator[Event]:
@@ -91,60 +133,67 @@ class WorkerProcess:
             if isinstance(message, Ready):
                 self.ready = self._has_been_ready = True
                 self._failed_starts = 0
-            elif isinstance(message, EpochEnded):
-                self._waiting.add(message.seed)
+            elif not isinstance(message, Alive):
+                assert isinstance(message, EpochEnded | RunEnded)
+                self._take(message)
                 yield message
-            elif isinstance(message, RunEnded):
-                self._run_ended(message.run)
-                yield message
-            else:
-                assert isinstance(message, Alive)
 
     def look(self, seconds: float) -> Iterator[Event]:
         """End the process if it has broken a limit, `seconds` after the last look."""
         self._silent_seconds += seconds if self._is_heard else seconds / PATIENCE_AT_START
-        if self.training and self.ready:
-            self._trial_seconds += seconds
-            self._epoch_seconds += 0 if self._waiting else seconds
-        use = Use(self._family.resident(), self._epoch_seconds, self._trial_seconds, self._silent_seconds)
-        ending = self._limits.broken_by(use)
-        if ending:
+        task = self._task
+        if task and self.ready:
+            task.seconds += seconds
+            task.epoch_seconds += 0 if task.waiting else seconds
+        use = Use(
+            memory=self._footprint.resident(),
+            epoch_seconds=task.epoch_seconds if task else 0.0,
+            trial_seconds=task.seconds if task else 0.0,
+            silent_seconds=self._silent_seconds,
+        )
+        if ending := self._limits.broken_by(use):
             yield from self._end(ending) if self.ready else self._failed_start(ending.reason)
 
-    def _spawn(self) -> None:
-        self.training: Training | None = None
-        self.ready = False
-        self._is_heard = False
-        self._is_worn = False
-        self._models = 0
-        self._settled = 0
-        self._seeds_left: list[int] = []
-        self._waiting: set[int] = set()
-        self._epoch_seconds = self._trial_seconds = self._silent_seconds = 0.0
-        self._kills_before = 0
-        environment = dict(self.slot.environment)
-        self.child = Child("archsearch.execution.worker", self._log.open("w+b"), environment)
-        self._family = _Family(self.child.process.pid)
-        self.child.send(self._setup)
-
-    def _run_ended(self, run: TrainingRun) -> None:
-        assert self.training is not None
-        self._epoch_seconds = 0.0
-        self._seeds_left.remove(run.seed)
-        if isinstance(self.training.architecture, HyperModelArchitecture):
-            self._models += 1
-        if run.status.has_result and self._seeds_left:
+    def _take(self, event: Event) -> None:
+        task = self._task
+        assert task
+        task.epoch_seconds = 0.0
+        if isinstance(event, EpochEnded):
+            task.waiting.add(event.seed)
             return
-        if not isinstance(self.training.architecture, HyperModelArchitecture):
-            self._models += 1  # one for all seeds
-        self.training = None
-        resident = self._family.resident()
-        self._settled = self._settled or resident
-        has_grown = resident > max(MOST_GROWTH * self._settled, MOST_KEPT * self._limits.memory)
-        self._is_worn = has_grown or run.status is Status.OUT_OF_MEMORY
+        run = event.run
+        task.seeds_left.remove(run.seed)
+        is_last = not run.status.has_result or not task.seeds_left
+        self._models += is_last or task.builds_anew
+        if is_last:
+            self._task = None
+            self._is_worn = self._has_grown() or run.status is Status.OUT_OF_MEMORY
+
+    def _has_grown(self) -> bool:
+        if self._models >= MOST_MODELS:
+            return True
+        now = self._footprint.resident()
+        self._footprint_at_first = self._footprint_at_first or now
+        return now > max(MOST_GROWTH * self._footprint_at_first, MOST_KEPT * self._limits.memory)
 
     def _died(self, ended: ChildEnded) -> Iterator[Event]:
         return self._end(self._ending_of(ended)) if self.ready else self._failed_start(str(ended))
+
+    def _ending_of(self, ended: ChildEnded) -> Ending:
+        was_killed = ended.how == "was killed by SIGKILL"
+        if was_killed and self._task and oom_kills() > self._task.kills_before:
+            return Ending(Status.OUT_OF_MEMORY, "the kernel killed its process for want of memory")
+        if "bad_alloc" in ended.printed:  # how C++ ends where there is no memory
+            return Ending(Status.OUT_OF_MEMORY, f"its process {ended}")
+        return Ending(Status.FAILED, f"the worker process {ended}")
+
+    def _end(self, ending: Ending) -> Iterator[Event]:
+        """Replace the process; its training has ended so."""
+        task = self._task
+        self.replace()
+        if task:
+            run = TrainingRun(task.seeds_left[0], ending.status, reason=ending.reason)
+            yield RunEnded(task.training.trial, run)
 
     def _failed_start(self, why: str) -> Iterator[Event]:
         """Try again with the same training, which is not at fault."""
@@ -157,48 +206,3 @@ class WorkerProcess:
         if training:
             self.start(training)
         return iter(())
-
-    def _ending_of(self, ended: ChildEnded) -> Ending:
-        if ended.how == "was killed by SIGKILL" and oom_kills() > self._kills_before:
-            return Ending(Status.OUT_OF_MEMORY, "the kernel killed its process for want of memory")
-        if "bad_alloc" in ended.printed:  # how C++ ends where there is no memory
-            return Ending(Status.OUT_OF_MEMORY, f"its process {ended}")
-        return Ending(Status.FAILED, f"the worker process {ended}")
-
-    def _end(self, ending: Ending) -> Iterator[Event]:
-        """Replace the process; its training has ended so."""
-        training, seeds = self.training, self._seeds_left
-        self.replace()
-        if training:
-            yield RunEnded(training.trial, TrainingRun(seeds[0], ending.status, reason=ending.reason))
-
-
-class _Family:
-    """A process and all that it has started."""
-
-    def __init__(self, number: int) -> None:
-        self._first = psutil.Process(number)
-        self._others: list[psutil.Process] = []
-        self._looks = 0
-
-    def resident(self) -> int:
-        """Bytes of memory that are theirs: mapped files are left out, which the kernel drops when it must."""
-        if self._looks % LOOKS_PER_FAMILY == 0:
-            self._others = _started_by(self._first)
-        self._looks += 1
-        return sum(map(_resident, [self._first, *self._others]))
-
-
-def _started_by(process: psutil.Process) -> list[psutil.Process]:
-    try:
-        return process.children(recursive=True)
-    except psutil.Error:
-        return []
-
-
-def _resident(process: psutil.Process) -> int:
-    try:
-        memory = process.memory_info()
-    except psutil.Error:
-        return 0
-    return int(memory.rss - getattr(memory, "shared", 0))

@@ -9,7 +9,7 @@ from archsearch.execution.devices import VISIBLE, Gpu, gpu_gib, visible_gpus
 from archsearch.execution.machine import GIB, cores, free_memory
 from archsearch.space.execution_words import Execution
 
-# On a machine with many cores a few processes with several threads each: every one has TensorFlow and the data.
+# On a machine with many cores a few processes with several threads each: all have the libraries and the data.
 MOST_AUTOMATIC = 8
 
 # What a worker takes with TensorFlow, small data and 20 small trainings.
@@ -71,7 +71,7 @@ def _chosen_gpus(execution: Execution) -> tuple[Gpu, ...]:
         names = ", ".join(gpu.name for gpu in found) or "none"
         limited = f" with {VISIBLE}={os.environ[VISIBLE]}" if VISIBLE in os.environ else ""
         raise Refused(
-            f"execution.gpus is {execution.gpus}; found here{limited}: {names}. Ask for fewer, or set gpus: all"
+            f"execution.gpus is {execution.gpus}; found here{limited}: {names}; ask for fewer, or for all"
         )
     return found[: execution.gpus]
 

@@ -18,7 +18,7 @@ from archsearch.execution.messages import Alive, Message, Setup
 from archsearch.execution.serving import serve
 
 # Well below `limits.SILENT_SECONDS`.
-ALIVE_SECONDS = 5.0
+ALIVE_SECONDS = 2.0
 
 # The kernel that is short of memory takes a process with this before any other (proc_pid_oom_score_adj(5)).
 FIRST_TO_GO = "1000"

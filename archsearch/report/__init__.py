@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archsearch.errors import StoreError
+from archsearch.errors import StoreError, is_full, unwritable
 
 if TYPE_CHECKING:
     from archsearch.diagnosis import Diagnosis
@@ -51,6 +51,7 @@ def write_report(
     ------
     StoreError
         The file can't be written.
+    StorageFull
     """
     from archsearch.report.html import render
     from archsearch.report.summary import summarise
@@ -60,6 +61,8 @@ def write_report(
     try:
         _replace(target, page)
     except OSError as error:
+        if is_full(error):
+            raise unwritable(target, error) from None
         raise StoreError(
             f"can't write the report to {target}: {error.strerror or error}; "
             "choose another place with --output"

@@ -14,6 +14,7 @@ STATUS_WORDS = {
     "hours_reached": "The search stopped at its time limit.",
     "interrupted": "The search was interrupted; repeating the command goes on from here.",
     "all_failed": "Every trial failed.",
+    "given_up": "The search gave up: its last trials all failed for the same reason.",
 }
 
 
@@ -58,7 +59,7 @@ def _searched(snapshot: SearchSnapshot) -> str:
 
 
 def _ended(statuses: Counter[str]) -> str:
-    words = ("completed", "stopped", "pruned", "failed", "running")
+    words = ("completed", "stopped", "pruned", "skipped", "failed", "running")
     ended = [f"{statuses[word]} {word}" for word in words if statuses[word]]
     return f", {listing(ended)}" if ended else ""
 

@@ -18,7 +18,15 @@ from archsearch.records import (
 )
 from archsearch.report.next_trials import next_trials
 from archsearch.report.sentences import STATUS_WORDS, headline, sentences
-from archsearch.report.values import Curve, FamilyRow, FlagNote, RankingRow, ReportSummary, TrialCard
+from archsearch.report.values import (
+    Curve,
+    FamilyRow,
+    FlagNote,
+    RankingRow,
+    ReportSummary,
+    SpaceEdit,
+    TrialCard,
+)
 from archsearch.report.words import NOT_JUDGED, listing
 
 
@@ -52,12 +60,13 @@ def summarise(
     return ReportSummary(
         name=snapshot.name,
         id=snapshot.id,
-        created=datetime.fromtimestamp(snapshot.created_at, UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        created=_when(snapshot.created_at),
         status=STATUS_WORDS.get(snapshot.status, snapshot.status),
         total=snapshot.total,
         completed=statuses["completed"],
         stopped=statuses["stopped"],
         pruned=statuses["pruned"],
+        skipped=statuses["skipped"],
         failed=statuses["failed"],
         good=judged["good"],
         wall_seconds=snapshot.wall_seconds,
@@ -72,12 +81,17 @@ def summarise(
         cards=tuple(sorted(cards, key=_card_order)),
         data=snapshot.data,
         space_text=snapshot.space_text,
+        edits=tuple(SpaceEdit(change.trial, _when(change.at), change.words) for change in snapshot.changes),
         versions=snapshot.versions,
         command=snapshot.command,
         rules_version=next((str(diagnosis.rules_version) for diagnosis in diagnoses.values()), None),
         seeds=max((len(ranked.trial.runs) for ranked in ranking), default=1),
         tracking_link=tracking_link,
     )
+
+
+def _when(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _outcome(status: Status) -> str:
@@ -187,7 +201,7 @@ def _ending(trial: TrialResult) -> str:
     reasons = {run.seed: run.reason for run in trial.runs if run.reason}
     if reasons:
         return _by_seed(reasons) if len(trial.runs) > 1 else next(iter(reasons.values()))
-    if trial.status.is_failure or trial.status is Status.PRUNED:
+    if trial.status.is_failure or trial.status in (Status.PRUNED, Status.SKIPPED):
         return "no reason was recorded"
     return "stopped early" if any(run.early_stopped for run in trial.runs) else ""
 
@@ -217,7 +231,7 @@ def _finding_order(finding: Finding) -> int:
 
 
 def _card_order(card: TrialCard) -> tuple[int, int, int]:
-    groups = {"completed": 0, "stopped": 0, "running": 1, "pruned": 2, "failed": 3}
+    groups = {"completed": 0, "stopped": 0, "running": 1, "pruned": 2, "skipped": 3, "failed": 4}
     return groups[_outcome(card.status)], card.rank or 0, card.number
 
 

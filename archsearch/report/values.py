@@ -86,7 +86,7 @@ class TrialCard:
     spread : float or None
         Standard deviation of `val_loss` between seeds; None below two.
     ending : str
-        Why it ended as it did, where it was pruned, failed or stopped early; else empty.
+        Why it ended as it did, where it was pruned, skipped, failed or stopped early; else empty.
     findings : tuple of Finding
         Faults first, then flags, then the rest.
     next_trials : tuple of NextTrial
@@ -142,6 +142,15 @@ class FlagNote:
 
 
 @dataclass(frozen=True, slots=True)
+class SpaceEdit:
+    """An edit of the space: the first trial after it, when it was, and what it changed, a line each."""
+
+    trial: int
+    when: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ReportSummary:
     """The content of the report.
 
@@ -156,9 +165,11 @@ class ReportSummary:
     reference_rows : tuple of RankingRow
         Class frequencies and linear model, the lower validation loss first.
     cards : tuple of TrialCard
-        Every trial: ranked ones by rank, then the pruned, then the failed.
+        Every trial: ranked ones by rank, then the pruned, the skipped and the failed.
     verdicts : mapping of str to int
         Trials per verdict, the most frequent first.
+    edits : tuple of SpaceEdit
+        Of the space while it was searched, the oldest first.
     seeds : int
         With how many seeds architectures were trained.
     tracking_link : str or None
@@ -173,6 +184,7 @@ class ReportSummary:
     completed: int
     stopped: int
     pruned: int
+    skipped: int
     failed: int
     good: int
     wall_seconds: float
@@ -187,6 +199,7 @@ class ReportSummary:
     cards: tuple[TrialCard, ...]
     data: DataSummary
     space_text: str
+    edits: tuple[SpaceEdit, ...]
     versions: Mapping[str, str]
     command: str
     rules_version: str | None
@@ -212,6 +225,11 @@ class ReportSummary:
     def pruned_cards(self) -> tuple[TrialCard, ...]:
         """The trials that the search ended early."""
         return tuple(card for card in self.cards if card.status is Status.PRUNED)
+
+    @property
+    def skipped_cards(self) -> tuple[TrialCard, ...]:
+        """The trials that a person ended."""
+        return tuple(card for card in self.cards if card.status is Status.SKIPPED)
 
     @property
     def failed_cards(self) -> tuple[TrialCard, ...]:

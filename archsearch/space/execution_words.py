@@ -14,8 +14,7 @@ def _form(value: Any) -> str:
 
 
 _Workers = Annotated[
-    Annotated[Literal["auto"], Tag("word")]
-    | Annotated[int, Field(ge=0, le=MOST_WORKERS), Tag("number")],
+    Annotated[Literal["auto"], Tag("word")] | Annotated[int, Field(ge=0, le=MOST_WORKERS), Tag("number")],
     Discriminator(_form),
 ]
 _Gpus = Annotated[
@@ -42,7 +41,7 @@ class Execution(Words):
         default=None, gt=0, description="Most GPU memory of a worker in GiB; no limit if left out."
     )
     memory: float | None = Field(
-        default=None, gt=0, description="Most memory of a worker in GiB; by default its share of what is free."
+        default=None, gt=0, description="Most memory of a worker in GiB; by default a share of what is free."
     )
     minutes_per_epoch: float = Field(
         default=60.0, gt=0, description="A trial with an epoch that takes longer has timed out."

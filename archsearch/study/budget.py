@@ -34,7 +34,9 @@ class Budget:
         self._costs[trial] = 1.0 if self._kind == "trials" else 0.0
 
     def end(self, trial: int, status: Status, runs: Sequence[TrainingRun]) -> None:
-        """A trial has ended: what it has cost is known now."""
+        """A trial has ended: what it has cost is known now; one that was never planned here costs nothing."""
+        if trial not in self._costs:
+            return
         self._ended.add(trial)
         if self._kind == "epochs":
             self._costs[trial] = sum(len(run.epochs) for run in runs)

@@ -12,6 +12,7 @@ import os
 import socket
 import threading
 import time
+import warnings
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -200,8 +201,10 @@ def holder_of(folder: Path) -> Holder | None:
 def _locked(folder: Path, pace: Pace) -> filelock.BaseFileLock:
     lock = filelock.FileLock(folder / LOCK)
     try:
-        # Whoever only asks whether the search is held is done at once.
-        lock.acquire(timeout=pace.patience)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it warns of what is refused below
+            # Whoever only asks whether the search is held is done at once.
+            lock.acquire(timeout=pace.patience)
     except filelock.Timeout:
         holder = holder_of(folder)
         raise _taken(folder, f" ({holder})" if holder else "") from None

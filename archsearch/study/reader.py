@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -121,6 +121,23 @@ class RecordReader:
         """The trials that wait for a worker, in the order in which they are to start."""
         order = "WHERE status = ? ORDER BY by_hand DESC, trials.number"
         return tuple(trial_of(row, {}) for row in self._rows(_TRIALS + order, (Status.QUEUED,)))
+
+    def trainings(self, trials: Sequence[int]) -> dict[int, tuple[TrainingRun, ...]]:
+        """The trainings of some trials with their epochs, by the trials' numbers."""
+        with explained(self.path):
+            return self._runs(trials)
+
+    def pace(self, trials: Iterable[int], since: float, lately: float) -> dict[int, tuple[float, int]]:
+        """By trial: seconds that the epochs took which ended since a time, and how many since a later one.
+
+        Both times are seconds since 1970-01-01 UTC. A trial without any is left out.
+        """
+        query = (
+            "SELECT trial, total(seconds), total(ended_at >= ?) FROM epochs WHERE ended_at >= ? "
+            "AND trial IN (SELECT value FROM json_each(?)) GROUP BY trial"
+        )
+        rows = self._rows(query, (lately, since, json.dumps(sorted(trials))))
+        return {trial: (seconds, int(count)) for trial, seconds, count in rows}
 
     def judgements(self) -> dict[tuple[int, int], Judgement]:
         """What was judged, by trial and seed; what another version said in other words is left out."""

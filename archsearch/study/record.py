@@ -30,13 +30,18 @@ class Record(RecordReader):
     """A search's record.
 
     Use `create` or `open`; then as a context manager, or `close` it.
+
+    Attributes
+    ----------
+    is_working : bool
+        Whether this process has begun a session, and not ended it.
     """
 
     def __init__(self, path: Path, connection: sqlite3.Connection, *, is_read_only: bool) -> None:
         super().__init__(path, connection)
         self._is_read_only = is_read_only
         self._session: int | None = None
-        self._is_working = False
+        self.is_working = False
         self._began = (0.0, 0.0)
 
     @classmethod
@@ -69,8 +74,15 @@ class Record(RecordReader):
         return cls.open(path)
 
     @classmethod
-    def open(cls, path: Path, *, read_only: bool = False) -> Self:
+    def open(cls, path: Path, *, read_only: bool = False, check: bool = True) -> Self:
         """Open the record at `path`; to write, one of an older version is brought up to this one.
+
+        Parameters
+        ----------
+        path : Path
+        read_only : bool
+        check : bool
+            False is for those who have found the whole file intact some moments ago.
 
         Raises
         ------
@@ -81,7 +93,8 @@ class Record(RecordReader):
             raise StoreError(f"{path}: no such record")
         with explained(path):
             connection = connect(path, "ro" if read_only else "rw")
-            require_intact(connection)
+            if check:
+                require_intact(connection)
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             has_tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] > 0
         if version > VERSION:
@@ -126,7 +139,7 @@ class Record(RecordReader):
             _set(db, "total", total)
             db.execute("DELETE FROM epochs WHERE (trial, seed) NOT IN (SELECT trial, seed FROM runs)")
             session = db.execute("SELECT max(id) FROM sessions").fetchone()[0]
-        self._session, self._is_working, self._began = session, True, (now, time.monotonic())
+        self._session, self.is_working, self._began = session, True, (now, time.monotonic())
 
     def end_session(self, status: str, driver_seconds: float) -> None:
         """Say how this process's work ended, and how long it was busy with other things than waiting."""
@@ -135,7 +148,7 @@ class Record(RecordReader):
                 "UPDATE sessions SET status = ?, driver_seconds = ? WHERE id = ?",
                 (status, driver_seconds, self._session),
             )
-        self._is_working = False  # what is written from here on is no work on the search
+        self.is_working = False  # what is written from here on is no work on the search
 
     def set_mirrored(self, mirrored: Mirrored) -> None:
         """Say how far MLflow is in line with this record."""
@@ -263,7 +276,7 @@ class Record(RecordReader):
             self._db.execute("BEGIN IMMEDIATE")
             self._require_newest_session()
             yield self._db
-            if self._is_working:
+            if self.is_working:
                 # By a clock that nobody sets: the search's hours count by it.
                 started_at, began = self._began
                 seen_at = started_at + time.monotonic() - began

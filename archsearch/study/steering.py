@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from archsearch.architecture import AnyArchitecture, Architecture, architecture_from_json
-from archsearch.errors import StorageFull, StoreError
+from archsearch.errors import unwritable
 from archsearch.notation import parse
 
 ENDING = ".json"
@@ -82,8 +82,7 @@ class Mailbox:
         except OSError as error:
             with contextlib.suppress(OSError):
                 draft.unlink(missing_ok=True)
-            fault = StorageFull if error.errno == 28 else StoreError
-            raise fault(f"{self._folder}: can't be written: {error.strerror}") from None
+            raise unwritable(self._folder, error) from None
 
     def take(self) -> list[tuple[str, Request]]:
         """All requests that have not been removed, oldest first, each with the name by which to remove it.

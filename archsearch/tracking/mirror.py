@@ -27,6 +27,7 @@ from archsearch.records import (
     EpochRecord,
     Recipe,
     SearchSnapshot,
+    SpaceChange,
     Status,
     TrainingRun,
     TrialResult,
@@ -36,17 +37,19 @@ from archsearch.tracking.server import Tracking, first_line, prepare_mlflow
 UID_TAG = "archsearch.uid"
 SEARCH_TAG = "archsearch.search"
 TRIAL_TAG = "archsearch.trial"
+CHANGES_TAG = "space_changes"
 
 # MLflow's page then opens with tables of runs and metrics, not with traces of language models.
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 
 VERDICT_TAGS = ("verdict", "delivered_verdict", "verdict_confidence", "verdict_agreement")
 
-# Limits of one call of MLflow's log_batch, and of a parameter's name and value.
+# Limits of one call of MLflow's log_batch, of a parameter's name and value, and of a tag's value.
 METRICS_PER_CALL = 1_000
 PARAMS_PER_CALL = 100
 NAME_LENGTH = 250
 PARAM_LENGTH = 6_000
+TAG_LENGTH = 5_000
 
 # Before the names of what a training ran in, which is known last.
 ENVIRONMENT = "environment."
@@ -160,16 +163,20 @@ class Mirror:
     def _parent(self) -> str:
         query = f"tags.`{UID_TAG}` = '{self.search.uid}' and tags.`{TRIAL_TAG}` = 'all'"
         found = self._client.search_runs([self.experiment_id], query, max_results=1)
+        there: Mapping[str, str] = {}
         if found:
-            run_id = str(found[0].info.run_id)
+            run_id, there = str(found[0].info.run_id), found[0].data.params
             self._client.update_run(run_id, status="RUNNING")
         else:
             tags = self._common_tags() | {TRIAL_TAG: "all"}
             started = int(self.search.created_at * 1000)
             run = self._client.create_run(self.experiment_id, started, tags, run_name=self.search.id)
             run_id = str(run.info.run_id)
-        # Also to a run that is there: whoever made it may have come no further.
-        self._log(run_id, params=_flat(self.search.space) | dict(self.search.versions))
+        # Also to a run that is there: whoever made it may have come no further. What it has can't be changed:
+        # words that an edit of the space has changed stay as they were, and a tag says what became of them.
+        words = _named(_flat(self.search.space) | dict(self.search.versions))
+        missing = {name: value for name, value in words.items() if name not in there}
+        self._log(run_id, params=missing, tags=_changes(self.search.changes))
         self._client.log_text(run_id, self.search.space_text, "space.yaml")
         return run_id
 
@@ -430,6 +437,12 @@ def _flat(space: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         else:
             words |= _text({prefix + key: value})
     return words
+
+
+def _changes(changes: Iterable[SpaceChange]) -> dict[str, str]:
+    """What edits of the space have changed, as a tag; none where it was never edited."""
+    lines = [f"before trial {change.trial}: {word}" for change in changes for word in change.words]
+    return {CHANGES_TAG: "\n".join(lines)[:TAG_LENGTH]} if lines else {}
 
 
 def _user() -> str:

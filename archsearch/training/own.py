@@ -1,6 +1,7 @@
 """Trainings of archsearch's own architectures: the loop over epochs, and its checkpoints."""
 
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,8 @@ class OwnTraining:
 
     def forget(self, seed: int) -> None:
         """Remove the checkpoint."""
-        self._path(seed).unlink(missing_ok=True)
+        with suppress(OSError):
+            self._path(seed).unlink()
 
     def _prepared(self, seed: int) -> Network:
         if self._network:

@@ -118,7 +118,11 @@ def _runs(
         subject = OwnTraining(training, dataset, models, checkpoint_seconds)
     for seed in training.seeds:
         watch = Watch(seed, training.recipe, partial(on_epoch, seed))
-        yield _run(subject, watch, models / f"trial-{training.trial}-seed-{seed}.keras")
+        run = _run(subject, watch, models / f"trial-{training.trial}-seed-{seed}.keras")
+        try:
+            yield run
+        finally:
+            subject.forget(seed)  # now that somebody else knows of the run
 
 
 def _run(subject: Trainable, watch: Watch, path: Path) -> TrainingRun:
@@ -132,7 +136,6 @@ def _run(subject: Trainable, watch: Watch, path: Path) -> TrainingRun:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise  # the disk's fault, not the architecture's: not an outcome to record
         watch.fail(error)
-    subject.forget(watch.seed)
     return watch.run(model, watch.seconds_before + time.perf_counter() - started, subject.environment)
 
 

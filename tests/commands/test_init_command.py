@@ -212,7 +212,7 @@ def test_whatever_folders_and_classes_are_called_the_starter_is_a_valid_space(
 ) -> None:
     counts = {part: {kind: 3 + n * 40 for n, kind in enumerate(classes)} for part in parts}
     folder = Folder(path, counts, tuple(classes), size, is_grey, groups)
-    Path("made.yaml").write_text(starter(name, "made.yaml", folder, 2), encoding="utf-8")
+    Path("made.yaml").write_text(starter(name, "made.yaml", folder), encoding="utf-8")
     made = space("made.yaml")
     assert made.data.image_folder == path
     assert made.data.groups is None or made.data.groups.pattern == PATTERN.pattern

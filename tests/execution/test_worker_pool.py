@@ -1,57 +1,22 @@
 import os
 import signal
 import sys
-import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from real_workers import answered, events, training, worker_of, workers
 
-from archsearch.architecture import Architecture, DenseBlock, HyperModelArchitecture
-from archsearch.data.sources import load
 from archsearch.errors import ArchsearchError, DataError, Refused
-from archsearch.execution import EpochEnded, WorkerPool, require_backend
-from archsearch.records import Ending, Recipe, Status, Training
-from archsearch.space.data_words import Data
+from archsearch.execution import EpochEnded, require_backend
+from archsearch.records import Ending, Status
 
-DIGITS = Data(source="digits")
-FINGERPRINT = load(DIGITS).fingerprint
 PRUNED = Ending(Status.PRUNED, "worse than others")
-
-
-def training(trial, epochs=2, seeds=(0,)):
-    recipe = Recipe(epochs, 128, "adam", 3e-3, None)
-    return Training(trial, Architecture("dense", (DenseBlock(8),)), recipe, seeds)
-
-
-def events(pool, until, seconds=90):
-    """Everything that happens, epochs unanswered, until `until` of it is true."""
-    seen, deadline = [], time.monotonic() + seconds
-    while not until(seen):
-        assert time.monotonic() < deadline, seen
-        seen.extend(pool.poll(0.5))
-    return seen
-
-
-def answered(pool, runs, ending=lambda _: None):
-    """Answer every epoch until `runs` trainings have ended; epochs and ended trainings."""
-    epochs, ended = [], []
-    deadline = time.monotonic() + 90
-    while len(ended) < runs:
-        assert time.monotonic() < deadline, (epochs, ended)
-        for event in pool.poll(0.5):
-            if isinstance(event, EpochEnded):
-                epochs.append(event)
-                pool.answer(event.trial, ending(event))
-            else:
-                ended.append(event)
-    return epochs, ended
 
 
 @pytest.fixture(scope="module")
 def pool(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pool")
-    pool = WorkerPool(DIGITS, FINGERPRINT, folder, 2, folder / "models", folder / "logs")
+    pool = workers(folder, 2)
     yield pool
     pool.close()
 
@@ -66,12 +31,13 @@ def test_as_many_trainings_run_at_once_as_there_are_workers_and_wait_for_answers
     assert all(isinstance(event, EpochEnded) and event.epoch.epoch == 1 for event in first)
     assert pool.poll(1) == []
     for event in first:
-        pool.answer(event.trial, None)
+        pool.answer(event.trial, event.seed, None)
     epochs, ended = answered(pool, 2)
     assert sorted((event.trial, event.epoch.epoch) for event in epochs) == [(0, 2), (1, 2)]
     assert [event.run.status for event in ended] == [Status.COMPLETED] * 2
     assert {event.run.model for event in ended} == {"trial-0-seed-0.keras", "trial-1-seed-0.keras"}
-    assert all((pool._setup.models / event.run.model).is_file() for event in ended)
+    models = pool._workers[0]._setup.models
+    assert all((models / event.run.model).is_file() for event in ended)
 
 
 @pytest.mark.slow
@@ -109,11 +75,11 @@ def test_a_pruned_first_seed_leaves_the_others_untrained_and_the_worker_free(poo
 def test_a_failed_second_seed_leaves_the_third_untrained(pool):
     pool.submit(training(23, epochs=1, seeds=(4, 5, 6)))
     events(pool, lambda seen: seen)
-    pool.answer(23, None)
+    pool.answer(23, 4, None)
     seen = events(pool, lambda seen: len(seen) == 2)
     assert [type(event).__name__ for event in seen] == ["RunEnded", "EpochEnded"]
     assert (seen[0].run.status, seen[1].seed) == (Status.COMPLETED, 5)
-    victim = next(worker for worker in pool._workers if worker.training)
+    victim = worker_of(pool, 23)
     os.kill(victim.child.process.pid, signal.SIGKILL)
     (ended,) = events(pool, lambda seen: seen)
     assert (ended.run.seed, ended.run.status) == (5, Status.FAILED)
@@ -128,9 +94,9 @@ def test_a_killed_worker_fails_its_training_by_name_of_the_signal_and_is_replace
     pool.submit(training(5, epochs=20))
     pool.submit(training(6))
     events(pool, lambda seen: {event.trial for event in seen} == {5, 6})
-    victim = next(worker for worker in pool._workers if worker.training.trial == 5)
+    victim = worker_of(pool, 5)
     os.kill(victim.child.process.pid, signal.SIGKILL)
-    pool.answer(6, None)
+    pool.answer(6, 0, None)
     _, ended = answered(pool, 2)
     by_trial = {event.trial: event.run for event in ended}
     assert by_trial[5].status is Status.FAILED
@@ -146,11 +112,11 @@ def test_a_killed_worker_fails_its_training_by_name_of_the_signal_and_is_replace
 def test_a_worker_ends_by_itself_in_the_middle_of_a_training_when_its_driver_is_gone(pool):
     pool.submit(training(9, epochs=1000))
     events(pool, lambda seen: seen)
-    pool.answer(9, None)
-    worker = next(worker for worker in pool._workers if worker.training)
+    pool.answer(9, 0, None)
+    worker = worker_of(pool, 9)
     worker.child.pipe.close()
     assert worker.child.process.wait(timeout=30) == 0
-    worker.respawn()
+    worker.replace()
 
 
 @pytest.mark.slow
@@ -158,7 +124,7 @@ def test_closing_leaves_no_process_even_in_the_middle_of_a_training(pool):
     """Comes last: the pool of this file's tests is closed here."""
     pool.submit(training(10, epochs=1000))
     events(pool, lambda seen: seen)
-    pool.answer(10, None)
+    pool.answer(10, 0, None)
     pool.close()
     for worker in pool._workers:
         assert worker.child.process.returncode == -signal.SIGKILL
@@ -169,9 +135,9 @@ def test_closing_leaves_no_process_even_in_the_middle_of_a_training(pool):
 @pytest.mark.slow
 def test_a_worker_that_can_not_start_says_why_it_ended(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    pool = WorkerPool(DIGITS, FINGERPRINT, tmp_path, 1, tmp_path / "models", tmp_path / "logs")
+    pool = workers(tmp_path, 1)
     try:
-        with pytest.raises(ArchsearchError, match=r"ended with exit code 1 before it could train .*worker-0"):
+        with pytest.raises(ArchsearchError, match=r"could not start: ended with exit code 1 .*worker-0"):
             events(pool, lambda seen: seen, seconds=20)
     finally:
         pool.close()
@@ -179,8 +145,8 @@ def test_a_worker_that_can_not_start_says_why_it_ended(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_a_worker_is_replaced_after_so_many_trainings_and_none_is_lost(tmp_path, monkeypatch):
-    monkeypatch.setattr("archsearch.execution.pool.MOST_TRAININGS", 2)
-    pool = WorkerPool(DIGITS, FINGERPRINT, tmp_path, 1, tmp_path / "models", tmp_path / "logs")
+    monkeypatch.setattr("archsearch.execution.process.MOST_MODELS", 1)
+    pool = workers(tmp_path, 1)
     try:
         processes = []
         for number in range(2):
@@ -196,13 +162,11 @@ def test_a_worker_is_replaced_after_so_many_trainings_and_none_is_lost(tmp_path,
 
 @pytest.mark.slow
 def test_a_killed_worker_is_noticed_though_what_it_forked_lives_on(tmp_path):
-    user = pytest.importorskip("hypermodels_of_a_user")
-    architecture = HyperModelArchitecture("forks", "hypermodels_of_a_user:Forks")
-    folder = Path(user.__file__).parent
-    pool = WorkerPool(DIGITS, FINGERPRINT, folder, 1, tmp_path / "models", tmp_path / "logs")
+    pytest.importorskip("keras_tuner")
+    pool = workers(tmp_path, 1, folder=Path(__file__).parent.parent)
     group = pool._workers[0].child.process.pid
     try:
-        pool.submit(replace(training(0, epochs=20), architecture=architecture))
+        pool.submit(training(0, epochs=20, hypermodel="hypermodels_of_a_user:Forks"))
         (epoch,) = events(pool, lambda seen: seen)
         assert isinstance(epoch, EpochEnded)
         os.kill(group, signal.SIGKILL)
@@ -216,7 +180,7 @@ def test_a_killed_worker_is_noticed_though_what_it_forked_lives_on(tmp_path):
 
 @pytest.mark.slow
 def test_a_worker_that_loads_other_samples_than_the_search_began_with_ends_it(tmp_path):
-    pool = WorkerPool(DIGITS, "of other samples", tmp_path, 1, tmp_path / "models", tmp_path / "logs")
+    pool = workers(tmp_path, 1, fingerprint="of other samples")
     try:
         with pytest.raises(DataError, match="data: digits gave other samples in a worker than in the search"):
             events(pool, lambda seen: seen)

@@ -11,6 +11,7 @@ import pytest
 from searches import judged, search, with_losses
 
 from archsearch.errors import StoreError
+from archsearch.records import SpaceChange
 from archsearch.report import write_report
 
 SCRIPT = "<script>alert('x')</script>"
@@ -52,6 +53,21 @@ def test_what_the_audit_warned_of_is_repeated_as_text(snapshot, page, tmp_path):
     assert "<li>16 samples are few.</li>" in text
     assert SCRIPT not in text
     assert html.escape(SCRIPT).replace("&#x27;", "&#39;") in text
+
+
+def test_edits_of_the_space_are_told_with_trial_time_and_words(snapshot, page, tmp_path):
+    assert "Edits of the space" not in page
+    first = SpaceChange(7, 1_795_000_060.0, ("families.dense.depth: 1 to 4 → 1 to 8", "families.cnn: new"))
+    second = SpaceChange(15, 1_795_003_600.0, (f"architectures.{SCRIPT}: new",))
+    text = page_of(replace(snapshot, changes=(first, second)), tmp_path)
+    assert 'edited while it was searched, before trial 7, 15: <a href="#edits">' in text
+    rows = text.partition('<h3 id="edits">')[2]
+    assert re.findall(r'"Before trial">(\d+)</td><td data-label="When">([^<]+)<', rows) == [
+        ("7", "2026-11-18 11:07 UTC"),
+        ("15", "2026-11-18 12:06 UTC"),
+    ]
+    assert "families.dense.depth: 1 to 4 → 1 to 8<br>families.cnn: new</td>" in rows
+    assert SCRIPT not in text
 
 
 def test_every_link_in_the_page_has_its_target_once(page):

@@ -54,7 +54,7 @@ def test_bundled_spaces_are_valid_by_it(name):
     ids=["digits", "to split", "split"],
 )
 def test_starters_are_valid_by_it(folder):
-    assert faults(starter("mine", "mine.yaml", folder, workers=2)) == []
+    assert faults(starter("mine", "mine.yaml", folder)) == []
 
 
 @pytest.mark.parametrize("text", FRAGMENTS)

@@ -16,8 +16,8 @@ HOUR = 3_600.0
 def worked(tmp_path, monkeypatch):
     """A store with a search on which processes have worked for given seconds, and how to run it again."""
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
-    monkeypatch.setattr(command, "WorkerPool", lambda *_: pytest.fail("workers were started"))
-    monkeypatch.setattr(command, "_require_same_data", lambda *_: None)  # those of `made_up` are no real ones
+    monkeypatch.setattr(command, "local_executor", lambda *_: pytest.fail("workers were started"))
+    monkeypatch.setattr(command, "require_same_data", lambda *_: None)  # those of `made_up` are no real ones
 
     def make(seconds, total=8, **words):
         of = space(search=words)

@@ -34,6 +34,18 @@ def proposal(number, of_trial, **fields):
     )
 
 
+def begin(record, trial, *proposals):
+    """A trial that waited for a worker is trained."""
+    record.queue(trial, proposals)
+    record.start(trial)
+
+
+def end(record, trial, proposal=None, judgements=None):
+    for run in trial.runs:
+        record.add_run(trial.number, run)
+    record.end_trial(trial, proposal, judgements)
+
+
 def text(value):
     """A comparable form: NaN equals NaN, arrays equal by value."""
     with np.printoptions(threshold=10_000):
@@ -60,10 +72,10 @@ def test_an_ended_trial_is_read_as_it_was_written(record):
         seconds=1.5,
         environment={"device": "cpu", "jit_compile": False},
     )
-    record.add_trial(trial(0), None)
+    begin(record, trial(0))
     for one in epochs:
         record.add_epoch(0, 0, one)
-    record.end_trial(whole, None)
+    end(record, whole)
     (read,), _ = record.trials()
     assert text(read) == text(whole)
     assert read.runs[0].probabilities.dtype == np.float32
@@ -73,14 +85,14 @@ def test_an_ended_trial_is_read_as_it_was_written(record):
 
 def test_values_that_are_no_finite_numbers_stay_what_they_are(record):
     odd = replace(epoch(1, NAN), train_loss=INF, train_loss_eval=-INF, val_loss_halves=(NAN, INF), auc=NAN)
-    record.add_trial(trial(0), None)
+    begin(record, trial(0))
     record.add_epoch(0, 0, odd)
     (read,), _ = record.trials()
     assert text(read.runs[0].epochs) == text((odd,))
 
 
 def test_a_running_trial_shows_the_epochs_it_has(record):
-    record.add_trial(trial(0), None)
+    begin(record, trial(0))
     record.add_epoch(0, 4, epoch(1, 0.5))
     (read,), _ = record.trials()
     assert read.status is Status.RUNNING
@@ -91,9 +103,9 @@ def test_a_running_trial_shows_the_epochs_it_has(record):
 
 def test_a_new_session_forgets_what_every_interrupted_trial_had_done_and_nothing_else(record):
     for number in range(3):
-        record.add_trial(trial(number), None)
+        begin(record, trial(number))
         record.add_epoch(number, 0, epoch(1, 0.5))
-    record.end_trial(ended(1), None)
+    end(record, ended(1))
     kept = record.trials()[0][1]
     record.begin_session("archsearch run made-up.yaml", 1, 3)
     after = record.trials()[0]
@@ -103,30 +115,30 @@ def test_a_new_session_forgets_what_every_interrupted_trial_had_done_and_nothing
 
 
 def test_trials_can_be_read_without_their_trainings(record):
-    record.add_trial(trial(0), None)
+    begin(record, trial(0))
     record.add_epoch(0, 0, epoch(1, 0.5))
     assert record.trials(with_runs=False)[0][0].runs == ()
 
 
 def test_proposals_are_read_as_written_and_lend_their_choices_to_their_trial(record):
-    record.add_trial(trial(0), proposal(0, 0))
-    record.put_proposal(proposal(1, None, state="PRUNED"))
+    begin(record, trial(0), proposal(0, 0))
+    record.put_proposals([proposal(1, None, state="PRUNED")])
     assert record.proposals("dense") == [proposal(0, 0), proposal(1, None, state="PRUNED")]
     assert record.proposals("cnn") == []
-    record.end_trial(ended(0), proposal(0, 0, state="COMPLETE", value=0.25))
+    end(record, ended(0), proposal(0, 0, state="COMPLETE", value=0.25))
     assert record.proposals("dense")[0].value == 0.25
     assert [t.params for t in record.trials()[0]] == [{"dense.depth": 3}]
 
 
 def test_every_change_to_a_trial_and_only_that_shows_after_the_last_revision(record):
-    record.add_trial(trial(0), None)
-    record.add_trial(trial(1), None)
+    begin(record, trial(0))
+    begin(record, trial(1))
     _, revision = record.trials()
     assert record.trials(changed_after=revision) == ((), revision)
     for number, change in enumerate(
         [
             lambda: record.add_epoch(1, 0, epoch(1, 0.5)),
-            lambda: record.end_trial(ended(1), None),
+            lambda: end(record, ended(1)),
             lambda: record.put_judgements(
                 [trial(1, Status.COMPLETED, verdict="overfit", delivered="overfit")], {}
             ),
@@ -142,8 +154,8 @@ def test_every_change_to_a_trial_and_only_that_shows_after_the_last_revision(rec
 def test_judgements_are_kept_with_their_trial_and_replaced_by_later_ones(record):
     trials = [ended(0, [epoch(n, 1 / n) for n in range(1, 9)])]
     first, later = (judge_trials(trials, DATA, linear) for linear in (None, REFERENCES[1]))
-    record.add_trial(trial(0), None)
-    record.end_trial(trials[0], None, first)
+    begin(record, trial(0))
+    end(record, trials[0], None, first)
     assert record.judgements() == first
     before = record.revision()
     record.put_judgements([], later)
@@ -156,7 +168,7 @@ def test_judgements_are_kept_with_their_trial_and_replaced_by_later_ones(record)
 
 
 def test_the_words_of_another_version_count_as_not_judged(record):
-    record.add_trial(trial(0), None)
+    begin(record, trial(0))
     record._db.execute('INSERT INTO judgements VALUES (0, 0, \'{"verdict": "splendid"}\')')
     assert record.judgements() == {}
 
@@ -164,13 +176,15 @@ def test_the_words_of_another_version_count_as_not_judged(record):
 def first_version(folder):
     """A record as archsearch wrote it before it stored judgements, with one ended trial."""
     with recorded(folder, space()) as record:
-        record.add_trial(trial(0), None)
+        begin(record, trial(0))
         record.add_epoch(0, 0, epoch(1, 0.5))
-        record.end_trial(ended(0), None)
+        end(record, ended(0))
     connection = sqlite3.connect(folder / "record.sqlite")
     connection.executescript(
         "DROP TABLE judgements; ALTER TABLE trials DROP COLUMN confidence; "
-        "ALTER TABLE trials DROP COLUMN agreement; PRAGMA user_version = 1"
+        "ALTER TABLE trials DROP COLUMN agreement; DROP TABLE changes; "
+        "ALTER TABLE trials DROP COLUMN worker; ALTER TABLE trials DROP COLUMN by_hand; "
+        "ALTER TABLE sessions DROP COLUMN gpus; PRAGMA user_version = 1"
     )
     connection.close()
     return folder / "record.sqlite"
@@ -193,8 +207,8 @@ def test_an_older_record_is_gone_on_with(tmp_path):
             kept = record.trials()[0]
             judgements = judge_trials(kept, DATA)
             record.put_judgements([replace(kept[0], confidence=0.5)], judgements)
-            record.add_trial(trial(1), None)
-        assert len(reader.snapshot().trials) == 2, "who had it open before goes on reading"
+            begin(record, trial(1))
+        assert len(reader.snapshot().trials) == 1, "who had it open before goes on reading what it was"
     with Record.open(path) as record:
         assert record.judgements() == judgements
         assert [t.confidence for t in record.trials()[0]] == [0.5, None]
@@ -227,7 +241,7 @@ def test_totals_mirrors_and_sessions_are_kept(record):
 
 def test_a_snapshot_holds_the_whole_search(record):
     record.begin_session("archsearch run made-up.yaml", 1, 3)
-    record.add_trial(trial(0, name="first"), None)
+    begin(record, trial(0, name="first"))
     snapshot = record.snapshot()
     assert (snapshot.id, snapshot.total, snapshot.status) == ("made-up-1", 3, "running")
     assert [t.name for t in snapshot.trials] == ["first"]
@@ -236,19 +250,19 @@ def test_a_snapshot_holds_the_whole_search(record):
 def test_readers_see_every_event_while_the_writer_writes(record):
     with Record.open(record.path, read_only=True) as reader:
         for number in range(3):
-            record.add_trial(trial(number), None)
+            begin(record, trial(number))
             assert len(reader.trials()[0]) == number + 1
             assert reader.snapshot().trials == record.snapshot().trials
 
 
 def test_a_reader_can_not_write(record):
     with Record.open(record.path, read_only=True) as reader, pytest.raises(StoreError, match="readonly"):
-        reader.add_trial(trial(0), None)
+        begin(reader, trial(0))
 
 
 def test_what_was_written_is_there_after_the_writer_is_gone(tmp_path):
     with recorded(tmp_path, space()) as record:
-        record.add_trial(trial(0), None)
+        begin(record, trial(0))
     with Record.open(tmp_path / "record.sqlite") as record:
         assert len(record.trials()[0]) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["record.sqlite"]
@@ -293,7 +307,7 @@ def test_a_database_of_something_else_is_refused(tmp_path):
 def test_a_damaged_record_is_refused_when_it_is_read(tmp_path):
     with recorded(tmp_path, space()) as record:
         for number in range(200):
-            record.add_trial(trial(number), None)
+            begin(record, trial(number))
     path = tmp_path / "record.sqlite"
     content = bytearray(path.read_bytes())
     content[4096:] = b"\xff" * (len(content) - 4096)
@@ -321,7 +335,7 @@ def fill(record):
 
 
 def test_a_full_disk_is_said_and_what_was_recorded_before_is_whole(record):
-    record.add_trial(trial(0), None)
+    begin(record, trial(0))
     pages = record._db.execute("PRAGMA page_count").fetchone()[0]
     # To SQLite this is a disk with no more room.
     record._db.execute(f"PRAGMA max_page_count = {pages + 1}")

@@ -11,7 +11,7 @@ from made_up import DATA, RECIPE, Scripted, curve, epoch, recorded, space, trial
 from archsearch.architecture import HyperModelArchitecture
 from archsearch.data.sources import load
 from archsearch.diagnosis import diagnose_trials
-from archsearch.execution import WorkerPool
+from archsearch.execution import Setup, local_executor, slots_for
 from archsearch.ranking import rank
 from archsearch.records import Status
 from archsearch.study import Search
@@ -157,9 +157,11 @@ def test_a_network_that_memorises_shuffled_digits_is_stopped_and_its_best_weight
         architectures={"wide": {"dense": [128]}},
         training={"epochs": 60, "learning_rate": 0.003, "batch_size": 64},
         search={"pruner": "diagnosis"},
+        execution={"workers": 1},
     )
     dataset = load(of.data)
-    pool = WorkerPool(of.data, dataset.fingerprint, tmp_path, 1, tmp_path / "models", tmp_path / "logs")
+    setup = Setup(of.data, dataset.fingerprint, tmp_path, tmp_path / "models")
+    pool = local_executor(setup, of.execution, slots_for(of.execution), tmp_path / "logs")
     try:
         with recorded(tmp_path, of) as record:
             record.begin_session("archsearch run shuffled.yaml", 1, 1)

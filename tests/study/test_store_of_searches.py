@@ -1,10 +1,11 @@
 import contextlib
+import json
 import os
 import subprocess
 import sys
 
 import pytest
-from made_up import recorded, space, trial
+from made_up import recorded, space
 
 from archsearch.errors import SearchConflict, SearchLocked, SearchNotFound, StoreError
 from archsearch.study import Place, Record, Store
@@ -99,13 +100,59 @@ def test_a_search_whose_fingerprint_another_version_computed_is_found_by_its_wor
     assert store.place_for(space(), new=False).id == id_
 
 
-def test_another_space_of_the_same_name_is_refused_with_the_words_that_changed(store):
+def wider(**words):
+    return space(families={"dense": {"depth": {"low": 1, "high": 9}, "narrowest": 8, "widest": 64}}, **words)
+
+
+def test_a_space_that_can_not_be_mixed_is_refused_with_the_words_that_differ_also_to_go_on_with(store):
     id_ = add(store, space())
-    with pytest.raises(SearchConflict, match=id_) as error:
-        store.place_for(space(search={"seed": 3, "sampler": "random"}), new=False)
-    changes = [line for line in str(error.value).splitlines() if line.startswith("  ")]
-    assert changes == ['  search.sampler: "tpe" → "random"', "  search.seed: 0 → 3"]
-    assert "--new" in str(error.value)
+    for continue_ in (False, True):
+        with pytest.raises(SearchConflict, match=id_) as error:
+            store.place_for(
+                space(search={"seed": 3, "sampler": "random"}, data="mnist"), new=False, continue_=continue_
+            )
+        text = str(error.value)
+        refused, allowed = text.split("what else differs may change")
+        assert "  data.source: digits → mnist\n  search.seed: 0 → 3\n" in refused
+        assert "  search.sampler: tpe → random\n" in allowed
+        assert "--new" in text
+        assert "--continue" not in text
+
+
+def test_an_edited_space_is_refused_with_what_changed_until_it_is_to_be_gone_on_with(store):
+    id_ = add(store, space())
+    with pytest.raises(SearchConflict, match=r"go on with --continue, or --new") as error:
+        store.place_for(wider(), new=False)
+    assert "\n  families.dense.depth: 1 to 6 → 1 to 9\n" in str(error.value)
+    assert "\n  families.cnn: removed\n" in str(error.value)
+    assert store.place_for(wider(), new=False, continue_=True).id == id_
+
+
+def test_of_several_searches_the_newest_is_gone_on_with_whose_edit_is_allowed(store):
+    add(store, space(constraints={"parameters": 100}), "made-up-old", created_at=1.0)
+    add(store, space(constraints={"parameters": 200}), "made-up-newer", created_at=2.0)
+    add(store, space(training={"epochs": 99}), "made-up-newest", created_at=3.0)
+    assert store.place_for(space(), new=False, continue_=True).id == "made-up-newer"
+    with pytest.raises(SearchConflict, match="made-up-newer, of which this is an edited space"):
+        store.place_for(space(), new=False)
+    unchanged = add(store, space(), "made-up-oldest", created_at=0.0)
+    assert store.place_for(space(), new=False, continue_=True).id == unchanged
+
+
+def test_to_go_on_where_there_is_no_search_begins_one(store):
+    assert store.place_for(space(), new=False, continue_=True).id == f"made-up-{space().fingerprint}"
+
+
+def test_a_space_whose_words_this_version_does_not_know_is_not_gone_on_with(store):
+    id_ = add(store, space())
+    with Record.open(store.find(id_).record) as record:
+        words = json.dumps(record.header().space | {"fairness": 3})
+        record._db.execute("UPDATE search SET value = ? WHERE key = 'space'", (words,))
+        identity = json.dumps(record.header().identity | {"fairness": 3})
+        record._db.execute("UPDATE search SET value = ? WHERE key = 'identity'", (identity,))
+        record._db.execute("UPDATE search SET value = '\"01234567\"' WHERE key = 'fingerprint'")
+    with pytest.raises(SearchConflict, match="fairness: 3 → none"):
+        store.place_for(space(), new=False, continue_=True)
 
 
 def test_a_new_search_never_takes_the_place_of_another(store):
@@ -132,13 +179,11 @@ def test_a_record_that_is_still_being_made_is_no_search(store):
 
 def test_a_search_held_by_another_process_is_locked_and_free_when_that_ends(store):
     place = store.find(add(store, space()))
-    with Record.open(place.record) as record:
-        record.begin_session("archsearch run made-up.yaml", 1, 1)
-        record.add_trial(trial(0), None)
     with held_by_another_process(place) as process:
         assert process.poll() is None
         assert place.standing("running") == "running"
-        with pytest.raises(SearchLocked, match=rf"{place.id} is being run .*\(process {os.getpid()} on "):
+        told = rf"{place.id} is being run .*\(process {process.pid} on .*since"
+        with pytest.raises(SearchLocked, match=told):
             place.lock()
     assert place.standing("running") == "interrupted"
     place.lock().release()

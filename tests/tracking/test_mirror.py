@@ -12,7 +12,7 @@ from archsearch.architecture import HyperModelArchitecture
 from archsearch.records import SearchSnapshot, Status, TrainingRun
 from archsearch.tracking import Artifacts, Mirror, Tracking
 from archsearch.tracking.experiments import read_experiment
-from archsearch.training.train import environment
+from archsearch.training.environment import environment
 
 pytestmark = [
     pytest.mark.slow,

@@ -41,8 +41,9 @@ def trained_once():
 
     recipe = Recipe(epochs=3, batch_size=64, optimizer="adam", learning_rate=3e-3, patience=None)
 
-    def trained(architecture, dataset, path, on_epoch=lambda _: None, seed=0, **words):
+    def trained(architecture, dataset, models, on_epoch=lambda *_: None, seed=0, **words):
         training = Training(0, architecture, replace(recipe, **words), (seed,))
-        return train(training, seed, dataset, on_epoch, path, Path())
+        (run,) = train(training, dataset, on_epoch, models, Path())
+        return run
 
     return trained

@@ -1,6 +1,5 @@
 import dataclasses
 import errno
-import importlib
 import math
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 
 from archsearch.architecture import Architecture, ConvBlock, DenseBlock
 from archsearch.records import Ending, Recipe, Status, Training
-from archsearch.training import train
+from archsearch.training import network, train
 
 pytestmark = pytest.mark.slow
 
@@ -18,18 +17,15 @@ SMALL = Architecture("dense", (DenseBlock(16, 0.2),))
 RECIPE = Recipe(epochs=3, batch_size=64, optimizer="adam", learning_rate=3e-3, patience=None)
 
 
-def go_on(_):
-    return None
-
-
 def told_at(epoch, status=Status.PRUNED):
     """Ends the training with that epoch."""
-    return lambda record: Ending(status, f"told at epoch {epoch}") if record.epoch >= epoch else None
+    return lambda _, record: Ending(status, f"told at epoch {epoch}") if record.epoch >= epoch else None
 
 
-def trained(digits, path, on_epoch=go_on, seed=0, architecture=SMALL, **recipe):
+def trained(digits, models, on_epoch=lambda *_: None, seed=0, architecture=SMALL, **recipe):
     training = Training(0, architecture, dataclasses.replace(RECIPE, **recipe), (seed,))
-    return train(training, seed, digits, on_epoch, path / "model.keras", Path())
+    (run,) = train(training, digits, on_epoch, models, Path())
+    return run
 
 
 def curves(run):
@@ -45,7 +41,7 @@ def test_a_seed_gives_its_curves_again_and_another_seed_others(digits, tmp_path)
 
 def test_a_training_to_its_planned_end_is_completed_and_saved(digits, tmp_path):
     told = []
-    run = trained(digits, tmp_path, told.append)
+    run = trained(digits, tmp_path, lambda _, epoch: told.append(epoch))
     assert (run.status, run.reason, run.early_stopped) == (Status.COMPLETED, "", False)
     assert tuple(told) == run.epochs
     assert len(run.epochs) == 3
@@ -126,8 +122,7 @@ def test_an_exception_while_building_is_an_outcome_with_its_reason(
     def fails(*_):
         raise error
 
-    # The package's function hides its module of the same name from a dotted path.
-    monkeypatch.setattr(importlib.import_module("archsearch.training.train"), "build", fails)
+    monkeypatch.setattr(network, "build", fails)
     run = trained(digits, tmp_path)
     assert run.status is status
     assert run.reason == f"{type(error).__name__}: {' '.join(str(error).split())}"
@@ -135,7 +130,7 @@ def test_an_exception_while_building_is_an_outcome_with_its_reason(
 
 
 def test_an_exception_while_training_is_an_outcome_that_keeps_the_epochs_before(digits, tmp_path):
-    def fails_at_two(epoch):
+    def fails_at_two(_, epoch):
         if epoch.epoch == 2:
             raise OSError("the driver is gone")
 
@@ -162,8 +157,7 @@ def test_a_network_that_pools_an_image_away_fails_with_a_reason(digits, tmp_path
 
 def test_a_model_that_can_not_be_saved_is_a_failed_training(digits, tmp_path):
     (tmp_path / "models").write_text("a file where the folder should be")
-    training = Training(0, SMALL, RECIPE, (0,))
-    run = train(training, 0, digits, go_on, tmp_path / "models" / "model.keras", Path())
+    run = trained(digits, tmp_path / "models")
     assert run.status is Status.FAILED
     assert run.model is None
 

@@ -33,14 +33,15 @@ def trained(
     path: Path,
     values: dict | None = None,
     recipe: Recipe = RECIPE,
-    on_epoch: Callable[[EpochRecord], Ending | None] = lambda _: None,
+    on_epoch: Callable[[int, EpochRecord], Ending | None] = lambda *_: None,
     dataset: Any = DIGITS,
     arguments: dict | None = None,
 ) -> TrainingRun:
     reference = f"hypermodels_of_a_user:{name}"
     architecture = HyperModelArchitecture("mine", reference, tuple((values or {}).items()))
     training = Training(0, architecture, recipe, (1,))
-    return train(training, 1, dataset, on_epoch, path / "model.keras", FOLDER, arguments)
+    (run,) = train(training, dataset, on_epoch, path, FOLDER, arguments)
+    return run
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,8 @@ def test_what_a_hypermodel_builds_is_trained_and_judged_by_its_probabilities(
     assert len(run.epochs) == 3
     assert run.probabilities is not None
     np.testing.assert_allclose(run.probabilities.sum(axis=1), 1, atol=1e-5)
-    model = keras.models.load_model(tmp_path / "model.keras")
+    assert run.model is not None
+    model = keras.models.load_model(tmp_path / run.model)
     x, y = DIGITS.x.take(DIGITS.split.val), DIGITS.y[DIGITS.split.val]
     saved = keras.ops.convert_to_numpy(model(x, training=False))
     losses = -np.log(saved[np.arange(len(y)), y])
@@ -98,7 +100,7 @@ def test_epochs_of_two_phases_count_on(tmp_path: Path) -> None:
 
 def test_a_pruned_first_phase_ends_the_training(tmp_path: Path) -> None:
     run = trained(
-        "TwoPhases", tmp_path, {"warm_up": 2}, on_epoch=lambda epoch: PRUNED if epoch.epoch == 2 else None
+        "TwoPhases", tmp_path, {"warm_up": 2}, on_epoch=lambda _, epoch: PRUNED if epoch.epoch == 2 else None
     )
     assert (run.status, len(run.epochs)) == (Status.PRUNED, 2)
 
@@ -111,7 +113,7 @@ def test_a_training_loop_of_ones_own_is_measured(tmp_path: Path) -> None:
 
 
 def test_a_training_loop_of_ones_own_can_be_pruned(tmp_path: Path) -> None:
-    run = trained("OwnLoop", tmp_path, {"batch": 64}, on_epoch=lambda _: PRUNED)
+    run = trained("OwnLoop", tmp_path, {"batch": 64}, on_epoch=lambda *_: PRUNED)
     assert (run.status, len(run.epochs)) == (Status.PRUNED, 1)
 
 

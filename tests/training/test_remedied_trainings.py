@@ -38,7 +38,7 @@ def test_an_advised_network_is_trained_by_its_advised_recipe(zeros, tmp_path, tr
     found = remedies(diagnosed(verdict), CNN, recipe)
     remedy = next(each for each in found if each.code == code)
     words = {name: getattr(remedy.recipe, name) for name in remedy.recipe.__dataclass_fields__}
-    run = trained_once(remedy.architecture, zeros, tmp_path / "model.keras", **words)
+    run = trained_once(remedy.architecture, zeros, tmp_path, **words)
     assert run.status is Status.COMPLETED, run.reason
     assert len(run.epochs) == 2
 
@@ -50,7 +50,7 @@ def test_balanced_class_weights_are_of_the_training_part_and_replace_those_of_th
     balanced = class_weights("balanced", zeros.y[zeros.split.train], ("other", "zero"))
 
     def train_loss(dataset, **words):
-        run = trained_once(SMALL, dataset, tmp_path / "model.keras", **FROZEN, **words)
+        run = trained_once(SMALL, dataset, tmp_path, **FROZEN, **words)
         return run.epochs[0].train_loss
 
     advised = train_loss(replace(zeros, class_weights={0: 7.0}), class_weights="balanced")

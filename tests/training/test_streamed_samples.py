@@ -78,7 +78,7 @@ def test_streamed_training_takes_each_sample_once_an_epoch_and_as_many_steps(
     monkeypatch.setattr(keras.Model, "fit", counting)
     monkeypatch.setattr(Stream, "__getitem__", watching)
     for dataset in (streamed, digits):
-        run = trained_once(SMALL, dataset, tmp_path / "model.keras", epochs=2)
+        run = trained_once(SMALL, dataset, tmp_path, epochs=2)
         assert run.status is Status.COMPLETED, run.reason
     full, rest = divmod(len(digits.split.train), 64)
     assert steps == [full + 1] * 4
@@ -109,7 +109,7 @@ def test_no_more_than_a_batch_of_streamed_samples_is_taken_at_once(
 
     monkeypatch.setattr(Samples, "take", counting)
     monkeypatch.setattr(measure, "BATCH", 50)
-    run = trained_once(SMALL, streamed, tmp_path / "model.keras", epochs=1)
+    run = trained_once(SMALL, streamed, tmp_path, epochs=1)
     assert run.status is Status.COMPLETED, run.reason
     assert max(taken) == 64
 
@@ -119,7 +119,7 @@ def test_streamed_training_is_weighted_by_class_as_any(streamed, tmp_path, train
     weighted = dataclasses.replace(streamed, class_weights=dict.fromkeys(range(10), 2.0))
     words = {"optimizer": "sgd", "learning_rate": 1e-30, "epochs": 1}
     plain, twice = (
-        trained_once(SMALL, dataset, tmp_path / "model.keras", **words) for dataset in (streamed, weighted)
+        trained_once(SMALL, dataset, tmp_path, **words) for dataset in (streamed, weighted)
     )
     assert twice.epochs[0].train_loss == pytest.approx(2 * plain.epochs[0].train_loss, rel=1e-5)
     assert twice.epochs[0].val_loss == pytest.approx(plain.epochs[0].val_loss, rel=1e-6)

@@ -15,10 +15,10 @@ NETWORK = Architecture("cnn", (DenseBlock(16, 0.3, l2=1e-3),), (ConvBlock(8, bat
 @pytest.fixture(scope="module")
 def trained(parity, trained_once, tmp_path_factory):
     """A training on two classes, and its saved model as Keras loads it."""
-    path = tmp_path_factory.mktemp("parity") / "model.keras"
-    run = trained_once(NETWORK, parity, path)
+    folder = tmp_path_factory.mktemp("parity")
+    run = trained_once(NETWORK, parity, folder)
     assert run.status is Status.COMPLETED, run.reason
-    return run, keras.saving.load_model(path)
+    return run, keras.saving.load_model(folder / run.model)
 
 
 def evaluated(model, dataset, samples):

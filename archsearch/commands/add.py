@@ -1,0 +1,119 @@
+"""``archsearch add``: an architecture by hand, next in turn."""
+
+from contextlib import closing
+
+from archsearch.architecture import Architecture
+from archsearch.commands.tables import console
+from archsearch.errors import Refused, SpaceError
+from archsearch.execution.hypermodels import builder_for
+from archsearch.records import TrialResult
+from archsearch.space import SearchSpace
+from archsearch.study import Header, Place, Record, space_completer
+from archsearch.study.candidates import Candidate, excess
+from archsearch.study.hypermodels import completer_with
+from archsearch.study.steering import Add, Mailbox
+
+# Stands for the name of a line without one while the space looks it over.
+UNNAMED = "line"
+
+
+def add_architecture(place: Place, line: str, name: str | None) -> None:
+    """Have an architecture trained next, with the recipe that named architectures have.
+
+    Parameters
+    ----------
+    place : Place
+    line : str
+        As archsearch prints architectures; of a HyperModel, which is built here, ``FAMILY NAME=VALUE …``.
+    name : str or None
+        What tables and reports are to call it.
+
+    Raises
+    ------
+    SpaceError
+        If it is no architecture, or none for the search's data.
+    Refused
+        If it breaks a constraint, or was tried before.
+    StoreError
+        If the search's folder can't be read or written.
+    """
+    with Record.open(place.record, read_only=True) as record:
+        header, sessions = record.header(), record.sessions()
+        trials = (*record.trials(with_runs=False)[0], *record.queued())
+    space = _space_with(header, line, name)
+    candidate = _candidate(space, header)
+    if excess(candidate, space):
+        raise Refused(
+            f"{line!r}: {candidate.parameters:,} parameters; constraints.parameters allows "
+            f"{space.constraints.parameters:,}"
+        )
+    mailbox = Mailbox(place.requests)
+    _require_new(candidate, name, trials, mailbox)
+    mailbox.send(Add(candidate.architecture, name))
+    label = candidate.architecture.notation
+    out = console()
+    out.print(f"added to search {place.id}: {label} ({candidate.parameters:,} parameters)", soft_wrap=True)
+    if place.standing(sessions[-1].status if sessions else "interrupted") == "running":
+        out.print("It is trained next, as soon as a worker is free.", soft_wrap=True)
+    else:
+        command = f": {sessions[-1].command}" if sessions else ""
+        out.print(
+            f"No process runs the search now; the next run of it trains this first{command}", soft_wrap=True
+        )
+
+
+def _space_with(header: Header, line: str, name: str | None) -> SearchSpace:
+    """The search's space with the line as its only named architecture, checked as one."""
+    key = name or UNNAMED
+    words = {**header.space, "name": header.name, "architectures": {key: line}}
+    try:
+        space = SearchSpace.from_mapping(words)
+        space.require_fit(header.data.input_shape)
+    except SpaceError as error:
+        raise SpaceError(_without_key(str(error), key, line)) from None
+    return space
+
+
+def _candidate(space: SearchSpace, header: Header) -> Candidate:
+    ((key, architecture),) = space.named_architectures.items()
+    complete = space_completer(space, header.data)
+    if isinstance(architecture, Architecture):
+        return complete(architecture)
+    try:
+        with closing(builder_for(space, header.data)) as builder:
+            return completer_with(builder, space, complete)(architecture)
+    except SpaceError as error:
+        raise SpaceError(
+            f"{_without_key(str(error), key, architecture.notation)}; the user's modules are looked for in "
+            f"{space.folder}, where the search's space file should lie"
+        ) from None
+
+
+def _require_new(
+    candidate: Candidate, name: str | None, trials: tuple[TrialResult, ...], mailbox: Mailbox
+) -> None:
+    """Check that neither the architecture with its recipe nor the name was used before."""
+    line = candidate.architecture.notation
+    for trial in trials:
+        if (trial.architecture, trial.recipe) == (candidate.architecture, candidate.recipe):
+            raise Refused(f"{line}: trial {trial.number} is the same with the same recipe: {_how(trial)}")
+        if name is not None and trial.name == name:
+            raise Refused(f"the name {name!r} is that of trial {trial.number}: give another one")
+    for _, request in mailbox.take():
+        if isinstance(request, Add) and request.architecture == candidate.architecture:
+            raise Refused(f"{line} was added before: it is trained next")
+
+
+def _how(trial: TrialResult) -> str:
+    if not trial.status.has_ended:
+        return "it is queued" if trial.status == "queued" else "it is being trained"
+    scored = "" if trial.score is None else f", score {trial.score:.4f}, {trial.verdict}"
+    return f"{trial.status.replace('_', ' ')}{scored}"
+
+
+def _without_key(faults: str, key: str, line: str) -> str:
+    """The faults of a space as those of one line."""
+    return "\n".join(
+        f"{line!r}: {fault.removeprefix(f'architectures.{key}').lstrip(':. ')}"
+        for fault in faults.splitlines()
+    )
