@@ -53,7 +53,9 @@ def main() -> None:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
     packages = ("keras-tuner", "mlflow", "optuna")
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in packages)
-    print(f"{os.cpu_count()} cores (load {os.getloadavg()[0]:.1f}), Python {sys.version.split()[0]}, {versions}")
+    print(
+        f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Python {sys.version.split()[0]}, {versions}"
+    )
     with tempfile.TemporaryDirectory() as passing:
         folder = Path(passing)
         with new_record(folder / "record.sqlite") as record:
@@ -72,8 +74,8 @@ def main() -> None:
     print(f"    MLflow's rest, after the last  {mirroring / MEASURED:6.3f}")
     for name, each in peers.items():
         print(f"  {name:<18} ask and tell  {each:6.3f}")
-    print(f"{WORKERS} workers, trials of {TRIAL_SECONDS:g} s, {waited.trials} trials: idle {waited.idle:.1%} ", end="")
-    print(f"(limit {IDLE_LIMIT:.0%})")
+    print(f"{WORKERS} workers, {waited.trials} trials of {TRIAL_SECONDS:g} s: ", end="")
+    print(f"idle {waited.idle:.1%} (limit {IDLE_LIMIT:.0%})")
     sys.exit(int(ours > LIMIT or waited.idle > IDLE_LIMIT))
 
 
@@ -122,8 +124,7 @@ def played(
 
 def mirrored(record: Record, folder: Path) -> MirrorThread:
     """A mirror that has brought MLflow into line, and goes on."""
-    tracking = Tracking(f"sqlite:///{folder}/mlflow.db", folder / "mlflow.db", folder / "artifacts")
-    mirror = Mirror(tracking, record.snapshot())
+    mirror = Mirror(Tracking.choose(None, folder / "mlflow.db", folder / "artifacts"), record.snapshot())
     mirror.open()
     thread = MirrorThread(mirror, record.path)
     thread.start()

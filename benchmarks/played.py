@@ -92,7 +92,8 @@ class Player:
     def poll(self, timeout: float) -> Sequence[Event]:
         """Wait for the next epoch that ends."""
         due_at = min((p.due_at for p in self._playing.values() if not p.waits), default=np.inf)
-        time.sleep(max(0.0, min(timeout, due_at - time.perf_counter())))
+        if (early := due_at - time.perf_counter()) > 0:
+            time.sleep(min(timeout, early))
         now = time.perf_counter()
         return [self._next(p) for p in list(self._playing.values()) if not p.waits and p.due_at <= now]
 

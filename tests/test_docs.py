@@ -170,8 +170,8 @@ def test_every_exit_code_is_in_the_readme() -> None:
 
 def test_every_status_is_described() -> None:
     text = TEXTS["docs/running.md"]
-    for status in [*Outcome, *Status]:
-        assert status is Status.RUNNING or f"| `{status}` |" in text
+    for status in [*Outcome, *(status for status in Status if status.has_ended)]:
+        assert f"| `{status}` |" in text
 
 
 def test_the_json_example_has_the_words_of_the_real_object() -> None:

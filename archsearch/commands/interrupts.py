@@ -18,8 +18,16 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 LEAVE_SECONDS = 4.5
 
 
+class Interrupted(KeyboardInterrupt):
+    """A signal has come.
+
+    No KeyboardInterrupt itself: after one in a string of code that runs, as in the making of a dataclass,
+    Python ends by SIGINT in place of its exit code, whoever has caught it.
+    """
+
+
 class Interrupts:
-    """SIGINT, SIGTERM and SIGUSR1 raise KeyboardInterrupt; within `deferred` they set an event instead.
+    """SIGINT, SIGTERM and SIGUSR1 raise `Interrupted`; within `deferred` they set an event instead.
 
     Others that come while the process is leaving change nothing. Only the main thread can have signals;
     elsewhere the event is never set.
@@ -71,7 +79,7 @@ class Interrupts:
             return
         self._came_at = now
         if self._stop is None:
-            raise KeyboardInterrupt
+            raise Interrupted
         self._stop.set()
 
     def _set_alarm(self) -> None:

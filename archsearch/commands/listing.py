@@ -6,7 +6,6 @@ from pathlib import Path
 from archsearch.commands.tables import console, print_table
 from archsearch.errors import StoreError
 from archsearch.ranking import leader
-from archsearch.records import Status
 from archsearch.report.words import confidence
 from archsearch.study import Place, Record, Store
 
@@ -42,10 +41,11 @@ def show_searches(store: Store) -> list[str]:
 def _row(place: Place) -> list[str]:
     with Record.open(place.record, read_only=True) as record:
         header, total, sessions = record.header(), record.total(), record.sessions()
-        trials = record.trials(with_runs=False)[0]
+        trials, queued = record.trials(with_runs=False)[0], record.queued()
     status = sessions[-1].status if sessions else "interrupted"
     best = leader(trials)
-    ended = sum(trial.status is not Status.RUNNING for trial in trials)
+    ended = sum(trial.status.has_ended for trial in trials)
+    total += sum(trial.by_hand for trial in (*trials, *queued))
     return [
         header.id,
         place.standing(status),

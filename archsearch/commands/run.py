@@ -4,7 +4,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
@@ -91,7 +91,8 @@ def run_search(
         if nothing_left:
             _go_on_with(record, space, options)
             work.settle(nothing_left, total)
-            return conclude(work, nothing_left)
+            fewer = _why_fewer(record, {}) if nothing_left == NOTHING_TO_DO else []
+            return conclude(work, nothing_left, notes=fewer)
         pool = stack.enter_context(closing(_executor(place, space, record, slots)))
         record.begin_session(options.command, pool.capacity, total, gpus)
         _go_on_with(record, space, options)
@@ -151,10 +152,18 @@ def _why(search: Search, outcome: Outcome, record: Record) -> list[str]:
         return [f"{search.common_failure}; mend that, and the same command goes on"]
     if outcome is Outcome.HOURS_REACHED:
         return [] if search.too_long is None else [too_little(search.too_long)]
+    return _why_fewer(record, search.exhausted)
+
+
+def _why_fewer(record: Record, exhausted: Mapping[str, str]) -> list[str]:
+    """Why a search that is done has fewer trials than it was to have.
+
+    `exhausted` has the families of which no more trials can be made, with the reasons.
+    """
     begun, total = len(record.trials(with_runs=False)[0]), record.snapshot().total
     if begun >= total:
         return []
-    reasons = [f"{family}: {reason}" for family, reason in search.exhausted.items()]
+    reasons = [f"{family}: {reason}" for family, reason in exhausted.items()]
     why = "; ".join(reasons) or "nothing new is left to try"
     return [f"{why}; {begun} of {total} trials"]
 

@@ -47,7 +47,7 @@ def print_table(
     """
     out = console()
     n = _index(columns, long)
-    lines = list(_lines(columns, rows))
+    lines = list(aligned(columns, rows))
     is_wide = cell_len(lines[0]) <= out.width
     if not is_wide:
         lines = _narrow_lines(columns, rows, (long, *spare), out.width)
@@ -89,8 +89,8 @@ def to_stdout() -> Iterator[None]:
         raise OSError(error.errno, error.strerror, "stdout") from None
 
 
-def _lines(columns: Sequence[str], rows: Sequence[Sequence[str]], gap: str = "  ") -> Iterator[str]:
-    """The heading and the rows, all as wide as the widest."""
+def aligned(columns: Sequence[str], rows: Sequence[Sequence[str]], gap: str = "  ") -> Iterator[str]:
+    """The heading and the rows as lines, all as wide as the widest; `columns` as in `print_table`."""
     headings = [column.removeprefix(">") for column in columns]
     widths = [max(map(cell_len, cells)) for cells in zip(headings, *rows, strict=True)]
     for cells in (headings, *rows):
@@ -106,7 +106,7 @@ def _narrow_lines(
         at = _index(columns, name)
         columns, rows = _without(columns, at), [_without(row, at) for row in rows]
         for gap in ("  ", " "):
-            heading, *lines = _lines(columns, rows, gap)
+            heading, *lines = aligned(columns, rows, gap)
             if cell_len(heading) <= width:
                 return [heading, *lines]
     return [heading, *lines]

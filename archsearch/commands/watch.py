@@ -8,11 +8,10 @@ from statistics import fmean
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from archsearch.commands.progress import ending
-from archsearch.commands.tables import console, print_table
+from archsearch.commands.tables import aligned, console, print_table
 from archsearch.commands.watched import Watched, Watcher
 from archsearch.records import Status, TrainingRun, TrialResult
 from archsearch.report.sentences import STATUS_WORDS
@@ -83,20 +82,9 @@ def _blocks(watcher: Watcher, watched: Watched) -> Watched:
 
 def _drawn(watched: Watched) -> RenderableType:
     """What fits on a terminal: of long lines the beginning."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for column in COLUMNS:
-        table.add_column(
-            Text(column.removeprefix(">")),
-            justify="right" if column.startswith(">") else "left",
-            no_wrap=True,
-            overflow="ellipsis",
-        )
-    for row in _rows(watched):
-        table.add_row(*map(Text, row))
-    lines = [*_summary(watched), "", *_ended(watched)]
-    above, below = lines[: lines.index("")], lines[lines.index("") :]
-    texts = [[Text(line, no_wrap=True, overflow="ellipsis") for line in each] for each in (above, below)]
-    return Group(*texts[0], *([table] if watched.running else []), *texts[1])
+    table = aligned(COLUMNS, _rows(watched)) if watched.running else ()
+    lines = (*_summary(watched), "", *table, "", *_ended(watched))
+    return Group(*(Text(line.rstrip(), no_wrap=True, overflow="ellipsis") for line in lines))
 
 
 def _print(watched: Watched) -> None:

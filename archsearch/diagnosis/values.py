@@ -14,7 +14,8 @@ Outcome = Literal["ok", "fault", "flag", "not_applicable"]
 class Verdict(StrEnum):
     """What the loss curves say about one training.
 
-    ``inconclusive`` says that something is missing, ``not_judged`` that the training was pruned.
+    ``inconclusive`` says that something is missing, ``not_judged`` that the training was pruned or
+    skipped.
     """
 
     GOOD = "good"

@@ -17,7 +17,7 @@ from archsearch.execution.slots import Slot
 from archsearch.records import Ending, Training
 from archsearch.space.execution_words import Execution
 
-CLOSING_SECONDS = 1.0
+CLOSING_SECONDS = 0.5
 
 
 def local_executor(setup: Setup, execution: Execution, slots: Sequence[Slot], logs: Path) -> Executor:

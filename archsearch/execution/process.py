@@ -17,13 +17,17 @@ from archsearch.records import Ending, Status, Training, TrainingRun
 
 MOST_FAILED_STARTS = 3
 
-# TensorFlow keeps about 20 MiB of each model that was trained in a process.
-MOST_MODELS = 20
+# TensorFlow keeps some memory of each model that a process has trained, 5 MiB of a small one. So another process
+# has the next training where one has grown by so much since it had trained so many models ...
+SETTLED_MODELS = 20
+MOST_GROWTH = 1.2
 
-# A process is replaced as well where it has grown to so many times what it took after its first training, and
-# to so large a share of what it may take.
-MOST_GROWTH = 1.5
+# ... or takes such a share of what it may take; but not where the data are large, and took most of it ...
 MOST_KEPT = 0.5
+MOST_GROWTH_SINCE_FIRST = 1.5
+
+# ... or has trained so many: not all that is kept is memory that is seen.
+MOST_MODELS = 100
 
 # A process that has not yet given a sign of life may still be reading its libraries from a slow disk.
 PATIENCE_AT_START = 10
@@ -85,7 +89,7 @@ class WorkerProcess:
         self.ready = False
         self._task: _Task | None = None
         self._footprint = Footprint(self.child.process.pid)
-        self._footprint_at_first = 0
+        self._at_first = self._at_settled = 0
         self._models = 0
         self._is_worn = False
         self._is_heard = False
@@ -167,14 +171,17 @@ class WorkerProcess:
         self._models += is_last or task.builds_anew
         if is_last:
             self._task = None
-            self._is_worn = self._has_grown() or run.status is Status.OUT_OF_MEMORY
+            self._is_worn = run.status is Status.OUT_OF_MEMORY or self._has_kept_much()
 
-    def _has_grown(self) -> bool:
-        if self._models >= MOST_MODELS:
-            return True
+    def _has_kept_much(self) -> bool:
+        """Whether there is too much left of the models it has trained."""
         now = self._footprint.resident()
-        self._footprint_at_first = self._footprint_at_first or now
-        return now > max(MOST_GROWTH * self._footprint_at_first, MOST_KEPT * self._limits.memory)
+        self._at_first = self._at_first or now
+        if self._models >= SETTLED_MODELS:
+            self._at_settled = self._at_settled or now
+        has_grown = now > MOST_GROWTH * (self._at_settled or now)
+        is_large = now > max(MOST_KEPT * self._limits.memory, MOST_GROWTH_SINCE_FIRST * self._at_first)
+        return has_grown or is_large or self._models >= MOST_MODELS
 
     def _died(self, ended: ChildEnded) -> Iterator[Event]:
         return self._end(self._ending_of(ended)) if self.ready else self._failed_start(str(ended))

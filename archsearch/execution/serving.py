@@ -11,7 +11,7 @@ Inbox = queue.SimpleQueue[Training | Answer | None]
 
 
 def serve(setup: Setup, inbox: Inbox, send: Callable[[Message], None]) -> None:
-    """Load the data, then train what comes in, until None comes in.
+    """Load the data, then train what comes in, until None comes in, be it for an answer.
 
     Parameters
     ----------
@@ -20,11 +20,6 @@ def serve(setup: Setup, inbox: Inbox, send: Callable[[Message], None]) -> None:
         Trainings; while one runs, the answers to its epochs.
     send : callable
         Takes what happens; must not wait for whoever reads it.
-
-    Raises
-    ------
-    SystemExit
-        If None comes in while a training waits for an answer.
     """
     # Here, because they load Keras.
     from archsearch.data.sources import load
@@ -38,8 +33,14 @@ def serve(setup: Setup, inbox: Inbox, send: Callable[[Message], None]) -> None:
         try:
             for run in train(training, dataset, ask, setup.models, setup.folder, arguments):
                 send(RunEnded(training.trial, run))
+        except _Closed:
+            return
         except OSError as error:
             send(DiskFull(str(error.filename or setup.models)))
+
+
+class _Closed(BaseException):
+    """Ends a training that waits for an answer; none takes it for a failure of its own."""
 
 
 def _asking(
@@ -49,7 +50,7 @@ def _asking(
         send(EpochEnded(trial, seed, epoch))
         answer = inbox.get()
         if answer is None:
-            raise SystemExit  # which no training takes for a failure of its own
+            raise _Closed
         assert isinstance(answer, Answer)
         assert answer.seed == seed
         return answer.ending

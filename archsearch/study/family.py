@@ -230,8 +230,8 @@ def _rebuilt(
         for run in trial.runs
         if run.seed == words.seed  # the pruner hears of the first seed only
     }
-    is_known = edited > 0 and not isinstance(asks, HyperModelFamily)
-    asked = asked_now(asks, space.training) if is_known else None
+    # What a HyperModel asks for is not known beforehand, nor changed by an edit.
+    asked = None if isinstance(asks, HyperModelFamily) or not edited else asked_now(asks, space.training)
     proposals.replay(past, curves, asked, _outdated(past[:edited], space, trials))
     return proposals
 

@@ -94,7 +94,7 @@ class Record(RecordReader):
         with explained(path):
             connection = connect(path, "ro" if read_only else "rw")
             if check:
-                require_intact(connection)
+                require_intact(connection, path)
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             has_tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] > 0
         if version > VERSION:

@@ -144,7 +144,7 @@ class Mirror:
             self._client.log_artifact(self.run_id, str(artifacts.report), "report")
         if artifacts.model:
             self._log_model(artifacts.model)
-        ends = {"interrupted": "KILLED", "all_failed": "FAILED"}
+        ends = {"interrupted": "KILLED", "all_failed": "FAILED", "given_up": "FAILED"}
         self._client.set_terminated(self.run_id, ends.get(status, "FINISHED"))
 
     def _experiment(self) -> str:

@@ -37,6 +37,13 @@ class Measurement:
     probabilities: NDArray[np.float32]
     labels: NDArray[np.int64]
 
+    @classmethod
+    def of(
+        cls, losses: NDArray[Any], outputs: NDArray[np.float32], labels: NDArray[np.int64]
+    ) -> "Measurement":
+        """From the loss of each sample and what a network gives, which may be the second class alone."""
+        return cls(losses.astype(np.float64), _of_all_classes(outputs), labels)
+
     @property
     def accuracy(self) -> float:
         """Share of samples whose most probable class is the right one."""
@@ -113,8 +120,7 @@ class Gauge:
             for losses, probabilities in [self._program(batch)]
         ]
         losses, probabilities = (np.concatenate(column) for column in zip(*parts, strict=True))
-        labels = self._dataset.y[self._samples]
-        return Measurement(losses.astype(np.float64), _of_all_classes(probabilities), labels)
+        return Measurement.of(losses, probabilities, self._dataset.y[self._samples])
 
     def _batches(self) -> Iterator[tuple[tuple[Any, Any], int]]:
         """Batches of one size, with the number of real samples in each.
@@ -202,9 +208,14 @@ class _Measured(keras.Model):  # type: ignore[misc]
     def call(self, inputs: tuple[Any, Any]) -> tuple[Any, Any]:
         samples, labels = inputs
         probabilities = keras.ops.cast(self.model(samples, training=False), "float32")
-        if probabilities.shape[-1] == 1:
-            return keras.losses.binary_crossentropy(labels[..., None], probabilities), probabilities
-        return keras.losses.sparse_categorical_crossentropy(labels, probabilities), probabilities
+        return sample_losses(labels, probabilities), probabilities
+
+
+def sample_losses(labels: Any, probabilities: Any) -> Any:
+    """The loss of each sample by Keras, from tensors: class indices, and what a model gives."""
+    if probabilities.shape[-1] == 1:
+        return keras.losses.binary_crossentropy(labels[..., None], probabilities)
+    return keras.losses.sparse_categorical_crossentropy(labels, probabilities)
 
 
 def _of_all_classes(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:

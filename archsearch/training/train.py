@@ -104,25 +104,24 @@ def _runs(
     checkpoint_seconds: float,
 ) -> Iterator[TrainingRun]:
     architecture, several = training.architecture, len(training.seeds) > 1
+    watches = [Watch(seed, training.recipe, partial(on_epoch, seed)) for seed in training.seeds]
     subject: Trainable
     if isinstance(architecture, HyperModelArchitecture):
         from archsearch.training.hyper import HyperModelTraining
 
         subject = HyperModelTraining(architecture, training.recipe, dataset, folder, arguments)
     elif several and keras.backend.backend() == "jax" and not dataset.x.is_streamed:
-        from archsearch.training.together import train_together
+        from archsearch.training.together import SeedsTogether
 
-        yield from train_together(training, dataset, on_epoch, models)
-        return
+        subject = SeedsTogether(training, dataset, watches)
     else:
         subject = OwnTraining(training, dataset, models, checkpoint_seconds)
-    for seed in training.seeds:
-        watch = Watch(seed, training.recipe, partial(on_epoch, seed))
-        run = _run(subject, watch, models / f"trial-{training.trial}-seed-{seed}.keras")
+    for watch in watches:
+        run = _run(subject, watch, models / f"trial-{training.trial}-seed-{watch.seed}.keras")
         try:
             yield run
         finally:
-            subject.forget(seed)  # now that somebody else knows of the run
+            subject.forget(watch.seed)  # now that somebody else knows of the run
 
 
 def _run(subject: Trainable, watch: Watch, path: Path) -> TrainingRun:

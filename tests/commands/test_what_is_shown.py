@@ -143,9 +143,34 @@ def test_stopped_trials_are_counted_where_there_are_any() -> None:
     stopped = replace(TRIAL, status=Status.STOPPED, runs=(replace(RUN, status=Status.STOPPED),))
     snapshot = replace(result().judged.snapshot, trials=(stopped,))
     some = replace(result("finished"), judged=judge(snapshot, {}))
-    assert some.counts == {"completed": 0, "stopped": 1, "pruned": 0, "failed": 0}
+    assert some.counts == {"completed": 0, "stopped": 1, "pruned": 0, "skipped": 0, "failed": 0}
     assert some.counts_text == "0 completed, 1 stopped, 0 pruned, 0 failed"
     assert result().counts_text == "1 completed, 0 pruned, 0 failed"
+
+
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_trials_added_by_hand_come_on_top_of_the_others(
+    is_terminal: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: is_terminal)
+    monkeypatch.setenv("TERM", "dumb")
+    by_hand = [replace(TRIAL, number=n, by_hand=True, worker="worker 0") for n in (1, 2, 3)]
+    skipped = replace(
+        by_hand[2],
+        status=Status.SKIPPED,
+        runs=(TrainingRun(0, Status.SKIPPED, reason="by hand before it began"),),
+    )
+    with progress(quiet=False) as notify:
+        notify(SearchStarted(2, (TRIAL, by_hand[0])))
+        notify(TrialStarted(by_hand[1]))
+        notify(TrialEnded(by_hand[1]))
+        notify(TrialEnded(skipped))  # it never started
+    said = capsys.readouterr().err
+    assert "skipped: by hand before it began" in said
+    if not is_terminal:
+        assert "2 of 3 trials done" in said
+        assert "[3/4] trial 2" in said
+        assert "[4/5] trial 3" in said
 
 
 @pytest.mark.parametrize("is_terminal", [False, True])

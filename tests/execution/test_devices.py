@@ -35,7 +35,8 @@ def nvidia_smi(tmp_path, monkeypatch):
         path = tmp_path / "nvidia-smi"
         path.unlink(missing_ok=True)
         if text is not None:
-            path.write_text(f"#!/bin/sh\n[ \"$1\" = -L ] && cat <<'END'\n{text}END\n[ \"$1\" = -L ] || echo '{memory}'\n")
+            script = f"#!/bin/sh\nif [ \"$1\" = -L ]; then cat <<'END'\n{text}END\nelse echo '{memory}'; fi\n"
+            path.write_text(script)
             path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
@@ -123,7 +124,9 @@ def test_no_worker_sees_more_than_what_was_visible_before(entries):
         slots = slots_for(Execution(workers_per_gpu=2))
     seen = [slot.environment["CUDA_VISIBLE_DEVICES"] for slot in slots]
     assert set(seen) <= {*entries, "-1"}
-    assert all(slot.gpu is None or slot.environment["CUDA_VISIBLE_DEVICES"] == slot.gpu.entry for slot in slots)
+    assert all(
+        entry == (slot.gpu.entry if slot.gpu else "-1") for slot, entry in zip(slots, seen, strict=True)
+    )
 
 
 def test_each_gpu_has_its_workers_and_each_worker_sees_one_gpu(nvidia_smi):
@@ -179,14 +182,15 @@ def test_jax_is_told_the_cap_on_gpu_memory_as_a_share_of_it(nvidia_smi, monkeypa
         slots_for(Execution(gpu_memory=10))
 
 
-def test_without_gpus_workers_share_the_cores(nvidia_smi):
+def test_without_gpus_workers_share_the_cores_and_the_memory(nvidia_smi, monkeypatch):
     nvidia_smi(None)
+    monkeypatch.setattr("archsearch.execution.slots.free_memory", lambda: 3 * 2**30)
     cores = machine.cores()
     slots = slots_for(Execution())
-    assert len(slots) == workers_of(Execution()) == min(cores, 8, max(1, int(machine.free_memory() / 1.5 / 2**30)))
+    assert len(slots) == workers_of(Execution()) == min(cores, 2)
+    assert workers_of(Execution(memory=2)) == 1
     for variable in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "NPROC"):
         assert slots[0].environment[variable] == str(cores // len(slots))
-    assert workers_of(Execution(memory=1_000_000)) == 1
 
 
 def test_the_searchs_own_process_is_no_slot(nvidia_smi):

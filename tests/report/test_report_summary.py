@@ -10,6 +10,7 @@ from archsearch.ranking import rank
 from archsearch.records import Status
 from archsearch.report.html import render
 from archsearch.report.summary import summarise
+from archsearch.study import Outcome
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +92,40 @@ def test_a_stopped_trial_is_ranked_and_counted_as_one(snapshot):
     assert next(card for card in summary.cards if card.number == 0).ending == reason
     assert "1 stopped" in summary.sentences[0]
     assert "1 stopped" in render(summary)
+
+
+def test_a_skipped_trial_is_shown_as_one_and_is_no_failure(snapshot):
+    first = snapshot.trials[0]
+    reason = "by hand at epoch 3"
+    run = replace(first.runs[0], status=Status.SKIPPED, reason=reason, epochs=first.runs[0].epochs[:3])
+    skipped = replace(first, status=Status.SKIPPED, runs=(run,))
+    of = replace(snapshot, trials=(skipped, *snapshot.trials[1:]))
+    summary, before = summarise(*judged(of)), summarise(*judged(snapshot))
+    assert (summary.skipped, summary.failed) == (1, before.failed)
+    assert [(card.number, card.ending, card.verdict) for card in summary.skipped_cards] == [
+        (0, reason, "not_judged")
+    ]
+    assert "1 skipped" in summary.sentences[0]
+    page = render(summary)
+    assert "1 skipped" in page
+    assert "What was skipped" in page
+    assert "kipped" not in render(before).split("<section")[1]
+
+
+def test_a_trial_that_took_too_long_is_a_failure_with_its_reason(snapshot):
+    first = snapshot.trials[0]
+    run = replace(first.runs[0], status=Status.TIMED_OUT, reason="an epoch was not done after 10 minutes")
+    of = replace(snapshot, trials=(replace(first, status=Status.TIMED_OUT, runs=(run,)), *snapshot.trials[1:]))
+    summary = summarise(*judged(of))
+    assert 0 in {card.number for card in summary.failed_cards}
+    page = render(summary)
+    assert "timed out" in page
+    assert run.reason in page
+
+
+def test_every_way_a_search_can_end_is_said_in_a_sentence(snapshot):
+    for outcome in Outcome:
+        assert summarise(*judged(replace(snapshot, status=outcome))).status.endswith(".")
 
 
 def test_references_stand_apart_the_lower_loss_first(summary):

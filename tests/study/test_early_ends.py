@@ -5,7 +5,7 @@ import threading
 import pytest
 from made_up import Scripted, recorded, space
 
-from archsearch.commands import run as command
+from archsearch.commands import work
 from archsearch.commands.options import Options
 from archsearch.commands.run import run_search
 from archsearch.study import Outcome, Search, Store
@@ -16,7 +16,7 @@ TOTAL = 40
 
 @pytest.fixture
 def store(tmp_path, monkeypatch):
-    monkeypatch.setattr(command, "_bring_into_line", lambda *_: None)
+    monkeypatch.setattr(work, "_bring_into_line", lambda *_: None)
     store = Store(tmp_path / "mlruns")
     store.prepare()
     return store

@@ -5,9 +5,10 @@ import pytest
 from made_up import Scripted, recorded, space
 
 from archsearch.commands import run as command
+from archsearch.commands.bounds import Bounds
 from archsearch.commands.options import Options
 from archsearch.commands.run import run_search
-from archsearch.study import Outcome, Search, Store
+from archsearch.study import Outcome, Search, Session, Store
 
 HOUR = 3_600.0
 
@@ -79,17 +80,18 @@ def test_hours_are_no_part_of_what_identifies_a_search():
 
 
 @pytest.mark.parametrize(
-    ("hours", "left", "seconds"),
+    ("words", "gpus", "left"),
     [
-        (None, math.inf, None),
-        (2.0, math.inf, 2 * HOUR),
-        (2.0, 60.0, 60.0),
-        (0.01, 60.0, 36.0),
-        (None, 60.0, 60.0),
+        ({}, 0, math.inf),
+        ({"hours": 2.0}, 0, 1.5 * HOUR),
+        ({"hours": 2.0}, 4, 1.5 * HOUR),
+        ({"gpu_hours": 4.0}, 0, math.inf),
+        ({"gpu_hours": 4.0}, 1, 3.5 * HOUR),
+        ({"gpu_hours": 4.0}, 2, 3.5 / 2 * HOUR),
+        ({"hours": 1.0, "gpu_hours": 4.0}, 2, 0.5 * HOUR),
     ],
 )
-def test_the_earlier_of_both_limits_ends_a_run(hours, left, seconds):
-    deadline = command._deadline(hours, left)
-    assert (
-        deadline is None if seconds is None else deadline - time.monotonic() == pytest.approx(seconds, abs=10)
-    )
+def test_the_earlier_bound_of_hours_and_gpu_hours_ends_a_search(words, gpus, left):
+    of = {"hours": None, "gpu_hours": None} | words
+    half_an_hour_on_one_gpu = Session("here", 1, "", 1, 0.0, HOUR / 2, "interrupted", 0.0, 1)
+    assert Bounds(**of).seconds_left([half_an_hour_on_one_gpu], gpus) == pytest.approx(left)

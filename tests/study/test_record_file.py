@@ -1,15 +1,21 @@
+import contextlib
 import math
+import os
+import shutil
 import sqlite3
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from made_up import DATA, REFERENCES, epoch, header, recorded, space, trial
 
 from archsearch.diagnosis import judge_trials
-from archsearch.errors import StorageFull, StoreError
+from archsearch.errors import SearchLocked, StorageFull, StoreError
 from archsearch.records import Status, TrainingRun
 from archsearch.study import Mirrored, Record
+from archsearch.study.filesystem import file_system_of, is_network, network_file_system
 from archsearch.study.values import Proposal
 
 NAN, INF = math.nan, math.inf
@@ -304,16 +310,53 @@ def test_a_database_of_something_else_is_refused(tmp_path):
         Record.open(tmp_path / "other.sqlite")
 
 
-def test_a_damaged_record_is_refused_when_it_is_read(tmp_path):
+@pytest.fixture
+def large(tmp_path):
+    """The path of a record of many pages."""
     with recorded(tmp_path, space()) as record:
         for number in range(200):
             begin(record, trial(number))
-    path = tmp_path / "record.sqlite"
-    content = bytearray(path.read_bytes())
-    content[4096:] = b"\xff" * (len(content) - 4096)
-    path.write_bytes(content)
-    with pytest.raises(StoreError, match=r"record\.sqlite: "), Record.open(path) as record:
-        record.snapshot()
+            record.add_epoch(number, 0, epoch(1, 0.5))
+    return tmp_path / "record.sqlite"
+
+
+def overwritten(content):
+    return content[:4096] + b"\xff" * (len(content) - 4096)
+
+
+def one_page_overwritten(content):
+    middle = len(content) // 8192 * 4096
+    return content[:middle] + b"\xff" * 4096 + content[middle + 4096 :]
+
+
+def an_index_that_lacks_a_trial(content):
+    """Only the whole check finds this."""
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        connection.deserialize(content)
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute(
+            "UPDATE sqlite_master SET rootpage = (SELECT rootpage FROM sqlite_master "
+            "WHERE name = 'proposals_by_trial') WHERE name = 'trials_by_revision'"
+        )
+        return connection.serialize()
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[: len(content) // 2],
+        lambda content: content[:-1],
+        overwritten,
+        one_page_overwritten,
+        an_index_that_lacks_a_trial,
+    ],
+    ids=["half of it", "all but a byte", "overwritten", "one page", "index"],
+)
+def test_a_damaged_record_is_refused_with_what_to_do(large, damage, read_only):
+    large.write_bytes(damage(large.read_bytes()))
+    with pytest.raises(StoreError, match=r"record\.sqlite: damaged \(.+\): restore .* copy.* --new"):
+        Record.open(large, read_only=read_only)
 
 
 def test_a_missing_record_is_refused_and_not_made(tmp_path):
@@ -346,3 +389,133 @@ def test_a_full_disk_is_said_and_what_was_recorded_before_is_whole(record):
     assert [e.epoch for e in run.epochs] == list(range(1, len(run.epochs) + 1))
     record.add_epoch(0, 0, epoch(len(run.epochs) + 1, 0.4))
     assert record.trials()[0][0].runs[0].epochs[-1] == epoch(len(run.epochs) + 1, 0.4)
+
+
+# -- other machines ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def on_network(monkeypatch):
+    """All files are on a network file system, for as long as `monkeypatch` says."""
+    monkeypatch.setattr("archsearch.study.database.network_file_system", lambda _: "nfs4")
+
+
+def journal(record):
+    return record._db.execute("PRAGMA journal_mode").fetchone()[0]
+
+
+@pytest.mark.usefixtures("on_network")
+def test_on_a_network_file_system_nothing_needs_shared_memory(tmp_path):
+    with recorded(tmp_path, space()) as record, Record.open(record.path, read_only=True) as reader:
+        for number in range(3):
+            begin(record, trial(number))
+            assert len(reader.trials()[0]) == number + 1
+        assert journal(record) == journal(reader) == "delete"
+        assert record._db.execute("PRAGMA synchronous").fetchone()[0] == 2, "full"
+        assert [path.name for path in tmp_path.iterdir()] == ["record.sqlite"]
+
+
+def test_a_record_left_open_on_a_local_disk_is_gone_on_with_over_the_network(tmp_path, monkeypatch):
+    with recorded(tmp_path / "there", space()) as record:
+        begin(record, trial(0))
+        here = tmp_path / "here"
+        shutil.copytree(record.path.parent, here)  # as after the writer was killed
+    assert (here / "record.sqlite-wal").stat().st_size > 0
+    monkeypatch.setattr("archsearch.study.database.network_file_system", lambda _: "nfs4")
+    with pytest.raises(StoreError, match="left open by a machine .* can't be read over nfs4"):
+        Record.open(here / "record.sqlite", read_only=True)
+    with Record.open(here / "record.sqlite") as record:
+        assert journal(record) == "delete"
+        with Record.open(record.path, read_only=True) as reader:
+            assert len(reader.trials()[0]) == 1
+
+
+@pytest.mark.usefixtures("on_network")
+def test_what_a_killed_writer_left_in_the_middle_is_undone_by_who_only_reads(tmp_path):
+    with recorded(tmp_path, space()) as record:
+        begin(record, trial(0))
+        record._db.execute("PRAGMA cache_size = 1")  # writes pages before the end of the transaction
+        record._db.execute("BEGIN IMMEDIATE")
+        values = [(number, 0, 1) for number in range(1, 3_000)]
+        record._db.executemany("INSERT INTO epochs (trial, seed, epoch) VALUES (?, ?, ?)", values)
+        killed = tmp_path / "killed"
+        killed.mkdir()
+        for name in ("record.sqlite", "record.sqlite-journal"):
+            shutil.copy(tmp_path / name, killed)
+        record._db.execute("ROLLBACK")
+    with Record.open(killed / "record.sqlite", read_only=True) as reader:
+        assert len(reader.trials()[0]) == 1
+        assert reader._rows("SELECT count(*) FROM epochs") == [(0,)]
+
+
+MOUNTS = [
+    ("/", "ext4"),
+    ("/data", "ext4"),
+    ("/data/shared", "autofs"),
+    ("/data/shared", "nfs4"),
+    ("/home", "fuse.sshfs"),
+    ("/home/anna", "xfs"),
+    ("/mnt", "lustre"),
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/etc/hosts", "ext4"),
+        ("/data/mlruns/searches", "ext4"),
+        ("/data/shared", "nfs4"),
+        ("/data/shared/mlruns", "nfs4"),
+        ("/data/shared-not", "ext4"),
+        ("/home/berta/mlruns", "fuse.sshfs"),
+        ("/home/anna/mlruns", "xfs"),
+        ("/mnt/scratch", "lustre"),
+    ],
+)
+def test_a_path_is_on_the_file_system_mounted_nearest_above_it(path, kind):
+    assert file_system_of(Path(path), MOUNTS) == kind
+    assert is_network(kind) == (kind in ("nfs4", "fuse.sshfs", "lustre"))
+
+
+def test_this_machine_s_temporary_files_are_on_some_file_system(tmp_path):
+    assert network_file_system(tmp_path / "not" / "there") is None
+
+
+def test_who_was_taken_for_dead_can_not_write_any_more(record):
+    record.begin_session("archsearch run", 1, 3)
+    begin(record, trial(0))
+    with Record.open(record.path) as other:
+        other.begin_session("archsearch run", 1, 3)
+        for write in (
+            lambda: record.add_epoch(0, 0, epoch(1, 0.5)),
+            lambda: record.end_session("finished", 1.0),
+            lambda: record.put_judgements([], {}),
+        ):
+            with pytest.raises(SearchLocked, match=rf"taken over by process {os.getpid()} on ") as refused:
+                write()
+            assert refused.value.exit_code == 99
+        other.add_epoch(0, 0, epoch(1, 0.4))
+        assert other.trials()[0][0].runs[0].epochs == (epoch(1, 0.4),)
+        assert [session.status for session in other.sessions()] == ["running", "running"]
+
+
+def test_what_was_judged_is_not_stored_where_somebody_has_worked_on_since(record):
+    begin(record, trial(0))
+    revision = record.revision()
+    begin(record, trial(1))
+    record.put_judgements([trial(0, verdict="good")], {}, at=revision)
+    assert record.trials()[0][0].verdict is None
+    record.put_judgements([trial(0, verdict="good")], {}, at=record.revision())
+    assert record.trials()[0][0].verdict == "good"
+
+
+@pytest.mark.parametrize("jump", [-1e6, 1e6])
+def test_a_clock_that_is_set_changes_no_session_s_length(record, monkeypatch, jump):
+    record.begin_session("archsearch run", 1, 3)
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + jump)
+    begin(record, trial(0))
+    (session,) = record.sessions()
+    assert 0 <= session.seconds < 60
+    record.begin_session("archsearch run", 1, 3)
+    assert [0 <= session.seconds < 60 for session in record.sessions()] == [True, True]

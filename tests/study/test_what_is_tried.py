@@ -31,10 +31,17 @@ GRID = {"dense": {"ordering": ["rising", "falling"], "depth": [1, 2], "narrowest
 DIGITS_RECORD = Path(__file__).parents[1] / "recorded" / "digits.sqlite"
 
 
-def search(record, of, total, executor=None, notify=lambda _: None, sample=None):
-    executor = executor or Scripted()
+def search(record, of, total, executor=None, notify=lambda _: None, sample=None, stop_at=None):
+    """Run a search over `record`, to its end or up to the end of trial `stop_at`."""
+    executor, stop = executor or Scripted(), threading.Event()
+
+    def hear(event):
+        notify(event)
+        if isinstance(event, TrialEnded) and event.trial.number == stop_at:
+            stop.set()
+
     record.begin_session("archsearch run made-up.yaml", executor.capacity, total)
-    outcome = Search(of, record, executor, notify, sample).run(total, None, threading.Event())
+    outcome = Search(of, record, executor, hear, sample).run(total, None, stop)
     return outcome, executor
 
 
@@ -141,10 +148,10 @@ def test_picks_beside_real_numbers_are_gone_on_with_as_without_an_interruption(
     monkeypatch.setattr(family, "TOO_LARGE_UNTIL_PICKED", 10)
     of = space(families={"dense": FEW}, search={"sampler": sampler}, constraints={"parameters": 2_400})
     proposals = []
-    for name, totals in {"whole": [9], "parts": [1, 4, 5, 9]}.items():
+    for name, stops in {"whole": [None], "parts": [0, 3, 4, None]}.items():
         with recorded(tmp_path / name, of) as record:
-            for total in totals:
-                search(record, of, total)
+            for stop_at in stops:
+                search(record, of, 9, stop_at=stop_at)
             assert any(map(is_picked, record.proposals("dense")))
             proposals.append([(p.trial, p.params, p.state, p.value) for p in record.proposals("dense")])
     assert proposals[0] == proposals[1]
@@ -240,7 +247,8 @@ def test_families_stay_equal_in_what_the_budget_counts(record, budget):
     def notify(event):
         if isinstance(event, TrialEnded):
             spent[event.trial.family] += 1 if budget == "trials" else len(event.trial.runs[0].epochs)
-            assert abs(spent["dense"] - spent["cnn"]) <= 10
+            # Of the one that is trained meanwhile only an average was known when this one was chosen.
+            assert abs(spent["dense"] - spent["cnn"]) <= 2 * 10
 
     search(record, space(search={"budget": budget, "pruner": "none"}), 24, Scripted(curves=curves), notify)
     trials = Counter(trial.family for trial in record.trials()[0])

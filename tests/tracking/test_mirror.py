@@ -9,7 +9,7 @@ import pytest
 from made_up import DATA, epoch, recorded, space, trial
 
 from archsearch.architecture import HyperModelArchitecture
-from archsearch.records import SearchSnapshot, Status, TrainingRun
+from archsearch.records import SearchSnapshot, SpaceChange, Status, TrainingRun
 from archsearch.tracking import Artifacts, Mirror, Tracking
 from archsearch.tracking.experiments import read_experiment
 from archsearch.training.environment import environment
@@ -225,6 +225,30 @@ def test_the_page_on_tracking_names_every_parameter_of_a_training(tracking, sear
     mirror.push([made, hypermodel])
     names = {name for runs in children(mirror).values() for run in runs for name in run.data.params}
     assert not [name for name in names if f"`{name}`" not in page]
+
+
+def test_an_edited_space_keeps_its_run_with_the_old_parameters_and_says_what_changed(
+    tracking, search, tmp_path
+) -> None:
+    first = opened(tracking, search)
+    families = dict(search.space["families"])
+    dense = families["dense"] | {"depth": {"low": 1, "high": 12, "log": False}}
+    words = ("families.dense.depth: 1 to 6 → 1 to 12", "families.mine: new")
+    edited = replace(
+        search,
+        space=search.space | {"families": families | {"dense": dense, "mine": {"hypermodel": "m:Mine"}}},
+        space_text="edited: true",
+        changes=(SpaceChange(4, 1.0, words),),
+    )
+    for _ in range(2):  # also when it is gone on with once more
+        second = opened(tracking, edited)
+    assert second.run_id == first.run_id
+    run = second._client.get_run(second.run_id).data
+    assert run.params["families.dense.depth.high"] == "6"
+    assert run.params["families.mine.hypermodel"] == "m:Mine"
+    assert run.tags["space_changes"].splitlines() == [f"before trial 4: {word}" for word in words]
+    file = second._client.download_artifacts(second.run_id, "space.yaml", str(tmp_path))
+    assert Path(file).read_text() == "edited: true"
 
 
 def test_losses_that_are_no_numbers_do_not_stop_the_mirror(tracking, search) -> None:

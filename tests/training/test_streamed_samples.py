@@ -1,7 +1,6 @@
 import dataclasses
 from types import SimpleNamespace
 
-import keras
 import numpy as np
 import pytest
 
@@ -9,8 +8,8 @@ from archsearch.architecture import Architecture, DenseBlock
 from archsearch.data.dataset import Samples
 from archsearch.models import build
 from archsearch.records import Status
-from archsearch.training import measure
-from archsearch.training.batches import Stream
+from archsearch.training import measure, network
+from archsearch.training.batches import Stream, blocks, epoch_order
 
 SMALL = Architecture("dense", (DenseBlock(16),))
 
@@ -56,36 +55,22 @@ def test_a_streams_order_follows_from_its_seed_and_differs_from_epoch_to_epoch()
     assert order(streams[0]) != first
 
 
-@pytest.mark.slow
-def test_streamed_training_takes_each_sample_once_an_epoch_and_as_many_steps(
-    streamed, digits, tmp_path, trained_once, monkeypatch
-):
-    steps, batches = [], []
-    fit, get = keras.Model.fit, Stream.__getitem__
+def test_blocks_have_every_sample_once_in_the_order_given_and_are_read_forwards():
+    dataset = numbered(50)
+    order = epoch_order(seed=0, epoch=1, count=25)
+    found = list(blocks(dataset, order, samples=8))
+    assert [len(block.x) for block in found] == [8, 8, 8, 1]
+    assert all((np.diff(block.x[:, 0]) > 0).all() for block in found)
+    assert all((block.x[:, 0] == block.y).all() for block in found)
+    trained = np.concatenate([block.y[block.order] for block in found])
+    assert (trained == dataset.split.train[order]).all()
 
-    def counting(self, *args, callbacks, **words):
-        begin = keras.callbacks.LambdaCallback(
-            on_epoch_begin=lambda *_, **__: steps.append(0),
-            on_train_batch_end=lambda *_, **__: steps.append(steps.pop() + 1),
-        )
-        return fit(self, *args, callbacks=[*callbacks, begin], **words)
 
-    def watching(self, index):
-        x, y = get(self, index)
-        batches.append((self._epoch, index, len(y)))
-        return x, y
-
-    monkeypatch.setattr(keras.Model, "fit", counting)
-    monkeypatch.setattr(Stream, "__getitem__", watching)
-    for dataset in (streamed, digits):
-        run = trained_once(SMALL, dataset, tmp_path, epochs=2)
-        assert run.status is Status.COMPLETED, run.reason
-    full, rest = divmod(len(digits.split.train), 64)
-    assert steps == [full + 1] * 4
-    # Keras looks at some batches before the first epoch, to know their shape.
-    for epoch in sorted({epoch for epoch, _, _ in batches})[-2:]:
-        sizes = [(index, size) for number, index, size in batches if number == epoch]
-        assert sizes == [*((index, 64) for index in range(full)), (full, rest)]
+def test_a_stream_has_the_batches_that_the_order_of_its_epoch_says():
+    dataset = numbered(50)
+    stream = Stream(dataset, batch_size=8, seed=3, epoch=2)
+    labels = np.concatenate([y for _, y in epoch_of(stream)])
+    assert (labels == dataset.split.train[epoch_order(3, 2, 25)]).all()
 
 
 @pytest.mark.slow
@@ -97,7 +82,7 @@ def test_streamed_samples_are_measured_as_those_in_memory_are(streamed, digits, 
 
 
 @pytest.mark.slow
-def test_no_more_than_a_batch_of_streamed_samples_is_taken_at_once(
+def test_no_more_than_a_block_of_streamed_samples_is_taken_at_once(
     streamed, tmp_path, trained_once, monkeypatch
 ):
     taken = []
@@ -109,9 +94,10 @@ def test_no_more_than_a_batch_of_streamed_samples_is_taken_at_once(
 
     monkeypatch.setattr(Samples, "take", counting)
     monkeypatch.setattr(measure, "BATCH", 50)
+    monkeypatch.setattr(network, "BLOCK_NUMBERS", 3 * 64 * 64)
     run = trained_once(SMALL, streamed, tmp_path, epochs=1)
     assert run.status is Status.COMPLETED, run.reason
-    assert max(taken) == 64
+    assert max(taken) == 3 * 64
 
 
 @pytest.mark.slow
