@@ -38,6 +38,8 @@ from archsearch.study.steering import Mailbox
 from archsearch.study.store import edit_since
 from archsearch.tracking import Tracking, check_answers
 
+IN_VAIN = "all trials are done: to search the edited space, raise search.trials or say --trials"
+
 
 def run_search(
     space: SearchSpace, options: Options, notify: Notify, interrupts: Interrupts | None = None
@@ -89,10 +91,11 @@ def run_search(
         record = stack.enter_context(_record(place, space, header))
         work = Work(place, record, tracking, options, _bounds(space), gpus)
         if nothing_left:
-            _go_on_with(record, space, options)
+            is_edited = _go_on_with(record, space, options)
             work.settle(nothing_left, total)
-            fewer = _why_fewer(record, {}) if nothing_left == NOTHING_TO_DO else []
-            return conclude(work, nothing_left, notes=fewer)
+            if nothing_left == NOTHING_TO_DO:
+                return conclude(work, nothing_left, notes=[IN_VAIN] if is_edited else _why_fewer(record, {}))
+            return conclude(work, nothing_left)
         pool = stack.enter_context(closing(_executor(place, space, record, slots)))
         record.begin_session(options.command, pool.capacity, total, gpus)
         _go_on_with(record, space, options)
@@ -126,12 +129,13 @@ def _worked_on(
         raise
 
 
-def _go_on_with(record: Record, space: SearchSpace, options: Options) -> None:
-    """Take up an edited space, and say so."""
+def _go_on_with(record: Record, space: SearchSpace, options: Options) -> bool:
+    """Take up an edited space, and say so; whether it was edited."""
     edit = go_on_with(record, space, continue_=options.continue_)
     if edit.words:
         print("archsearch: the search goes on with an edited space:", file=sys.stderr)
         print(*(f"  {word}" for word in edit.words), sep="\n", file=sys.stderr, flush=True)
+    return bool(edit.words)
 
 
 def _executor(place: Place, space: SearchSpace, record: Record, slots: Sequence[Slot]) -> Executor:

@@ -6,12 +6,16 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import IO, Any
 
 LOG_TAIL = 600
+
+# Who ends a job may send these to each of its processes: they are the driver's to handle.
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 END_SECONDS = 1.0
 
@@ -49,7 +53,7 @@ class Child:
     def __init__(self, module: str, log: IO[bytes], environment: dict[str, str]) -> None:
         self._log = log
         self.pipe, far_end = Pipe()
-        with far_end:
+        with far_end, _blocked(STOPPING):
             self.process = subprocess.Popen(
                 [sys.executable, "-m", module, str(far_end.fileno())],
                 pass_fds=[far_end.fileno()],
@@ -113,6 +117,10 @@ def connected(descriptor: int) -> "tuple[Connection, queue.SimpleQueue[Any]]":
 
     The process leaves at once when the driver is gone, even in the middle of its work.
     """
+    for number in STOPPING:
+        signal.signal(number, _not_mine)
+    os.register_at_fork(after_in_child=_hear_all)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
     pipe = Connection(descriptor)
     # What the user's code starts is not to hold the pipe.
     os.set_inheritable(descriptor, False)
@@ -120,6 +128,25 @@ def connected(descriptor: int) -> "tuple[Connection, queue.SimpleQueue[Any]]":
     inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(pipe, inbox), daemon=True).start()
     return pipe, inbox
+
+
+@contextmanager
+def _blocked(signals: Iterable[signal.Signals]) -> Iterator[None]:
+    """Have a process that is started meanwhile begin with these signals blocked."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _not_mine(*_: object) -> None:
+    """Not `SIG_IGN`, which a program that the user's code starts would inherit."""
+
+
+def _hear_all() -> None:
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _listen(pipe: Connection, inbox: "queue.SimpleQueue[Any]") -> None:

@@ -19,7 +19,7 @@ def environment(precision: str, jit_compile: bool, steps_per_execution: int = 1)
         Steps in one compiled call.
     """
     # All that the backend uses: JAX raises where it is asked for GPUs and there are none.
-    devices = [name for name in keras.distribution.list_devices() if not name.lower().startswith("cpu")]
+    devices = [name for name in keras.distribution.list_devices() if not name.startswith("cpu")]
     return {
         "backend": keras.backend.backend(),
         "device": ", ".join(devices) if devices else "cpu",

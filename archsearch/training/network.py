@@ -38,7 +38,6 @@ class Network:
     """
 
     def __init__(self, architecture: Architecture, recipe: Recipe, dataset: Dataset, seed: int) -> None:
-        keras.backend.clear_session()
         keras.utils.set_random_seed(seed)
         shape = dataset.shape
         classes = len(shape.classes)

@@ -15,7 +15,7 @@ from archsearch.models.compile import JIT_COMPILE
 from archsearch.records import Training
 from archsearch.training.batches import epoch_order
 from archsearch.training.environment import environment
-from archsearch.training.jax_program import SeedEpoch, SeedsProgram, stacked, state_of
+from archsearch.training.jax_program import SeedEpoch, SeedsProgram, State, stacked, state_of
 from archsearch.training.measure import epoch_record
 from archsearch.training.network import Network
 from archsearch.training.watch import PLATEAU_FACTOR, Best, Watch, reductions
@@ -40,6 +40,7 @@ class SeedsTogether:
         self._architecture, self._recipe, self._dataset = training.architecture, training.recipe, dataset
         self._watches = list(watches)
         self._network: Network | None = None
+        self._state = State([], [], [])
         self._epoch = 0  # counted from 0: that which comes next
         self.environment: dict[str, Any] = environment(self._recipe.precision, JIT_COMPILE)
 

@@ -2,7 +2,6 @@
 
 import ctypes
 import errno
-import gc
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -148,8 +147,7 @@ def _saved(subject: Trainable, watch: Watch, path: Path) -> Path:
 
 
 def _free() -> None:
-    """Give back what a training held: TensorFlow's graphs are cycles, and the allocator keeps its heaps."""
-    keras.backend.clear_session()
-    gc.collect()
-    with suppress(OSError, AttributeError):  # the C library of Linux alone has it
+    """Give back what a training held."""
+    keras.backend.clear_session()  # it collects garbage, too: TensorFlow's graphs are cycles
+    with suppress(OSError, AttributeError):  # of Linux' usual C library, whose allocator keeps its heaps
         ctypes.CDLL("libc.so.6").malloc_trim(0)

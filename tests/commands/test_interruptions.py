@@ -3,10 +3,12 @@
 import contextlib
 import json
 import os
+import resource
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,16 +25,24 @@ TWO_WORKERS = SPACE.replace("workers: 1", "workers: 2")
 
 
 @contextlib.contextmanager
-def started(folder: Path, space: str) -> Iterator[subprocess.Popen]:
-    """The real command at work; killed at the end if it has not ended."""
+def started(
+    folder: Path, space: str, *words: str, most_bytes: int | None = None
+) -> Iterator[subprocess.Popen]:
+    """The real command at work, with files of so many bytes at most; killed at the end if it has not ended."""
+
+    def limit_files() -> None:
+        if most_bytes is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+
     (folder / "tiny.yaml").write_text(space)
     process = subprocess.Popen(
-        command("run", "tiny.yaml", "--json", "--quiet"),
+        command("run", "tiny.yaml", "--json", "--quiet", *words),
         cwd=folder,
-        env=environment(),
+        env=environment(PYTHONPATH=str(folder)),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=limit_files,
     )
     try:
         with process:
@@ -48,6 +58,12 @@ def trials(folder: Path):
         return record.trials()[0]
 
 
+def session(folder: Path):
+    (path,) = folder.glob("mlruns/searches/*/record.sqlite")
+    with Record.open(path, read_only=True) as record:
+        return record.sessions()[-1]
+
+
 def ended(folder: Path) -> int:
     """How many trials have ended; none where there is no search yet."""
     if not list(folder.glob("mlruns/searches/*/record.sqlite")):
@@ -55,12 +71,39 @@ def ended(folder: Path) -> int:
     return sum(trial.status is not Status.RUNNING for trial in trials(folder))
 
 
-def wait_until_have_ended(count: int, folder: Path, process: subprocess.Popen) -> None:
+def wait_for(state: Callable[[], bool], process: subprocess.Popen) -> None:
     deadline = time.monotonic() + 120
-    while ended(folder) < count:
+    while not state():
         assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline, "no trial ended in two minutes"
+        assert time.monotonic() < deadline, "nothing in two minutes"
+        time.sleep(0.02)
+
+
+def wait_until_have_ended(count: int, folder: Path, process: subprocess.Popen) -> None:
+    wait_for(lambda: ended(folder) >= count, process)
+
+
+def interrupt(process: subprocess.Popen, *numbers: signal.Signals) -> tuple[str, str]:
+    """Send signals, one right after the other; what is printed to the process's end, in the time promised."""
+    sent = time.monotonic()
+    for number in numbers:
+        process.send_signal(number)
         time.sleep(0.1)
+    out, err = process.communicate(timeout=30)
+    assert time.monotonic() - sent < 5
+    assert process.returncode == 75
+    assert "Traceback" not in err
+    return out, err
+
+
+def hears_signals(process: subprocess.Popen) -> bool:
+    """Whether signals have been handled since the process's own beginning, which is Python's."""
+    (caught,) = (
+        line.split()[1]
+        for line in Path(f"/proc/{process.pid}/status").read_text().splitlines()
+        if line.startswith("SigCgt:")
+    )
+    return bool(int(caught, 16) >> (signal.SIGUSR1 - 1) & 1)
 
 
 def finish(folder: Path) -> dict:
@@ -146,23 +189,86 @@ def test_a_killed_search_goes_on_and_trains_nothing_twice(killed: Killed) -> Non
 
 @pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")  # as above
 def test_signals_stop_within_seconds_with_exit_code_75_and_mlflow_closed(tmp_path: Path) -> None:
-    """One signal after the other, each once another trial has ended."""
-    for count, number in enumerate((signal.SIGINT, signal.SIGTERM), 1):
+    """One signal after the other, each once another trial has ended, to all processes at once; then another.
+
+    The last one comes while the report of the finished search is written.
+    """
+    for count, number in enumerate((signal.SIGTERM, signal.SIGUSR1), 1):
         with started(tmp_path, SPACE) as process:
             wait_until_have_ended(ended(tmp_path) + 1, tmp_path, process)
-            sent = time.monotonic()
-            process.send_signal(number)
-            out, err = process.communicate(timeout=30)
-        assert time.monotonic() - sent < 10
-        assert process.returncode == 75
-        assert "Traceback" not in err
+            for worker in _children(process.pid):
+                os.kill(worker, number)
+            out, _ = interrupt(process, number, signal.SIGINT)
         result = json.loads(out.splitlines()[-1])
         assert result["status"] == "interrupted"
         assert count <= ended(tmp_path) < 6
+    with started(tmp_path, SPACE) as process:
+        wait_for(lambda: session(tmp_path).status == "finished", process)
+        interrupt(process, signal.SIGINT)
     again = finish(tmp_path)
-    assert again["status"] == "finished"
+    assert again["status"] == "nothing_to_do"
+    assert Path(tmp_path, again["report"]).is_file()
+    assert all(trial.status in (Status.COMPLETED, Status.PRUNED) for trial in trials(tmp_path))
     # Closed at once where MLflow answered in time, else at the next start.
     assert all(run.info.status != "RUNNING" for run in mlflow_runs(again))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_at_the_start_stops_with_exit_code_75(tmp_path: Path, number: signal.Signals) -> None:
+    with started(tmp_path, SPACE) as process:
+        wait_for(lambda: hears_signals(process), process)
+        interrupt(process, number, signal.SIGTERM)
+
+
+def test_a_signal_while_a_hypermodel_builds_stops_with_exit_code_75(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(
+        "import pathlib, time, keras_tuner\n"
+        "class Slow(keras_tuner.HyperModel):\n"
+        "    def build(self, hp):\n"
+        "        pathlib.Path(__file__).with_name('builds').touch()\n"
+        "        time.sleep(600)\n"
+    )
+    with started(
+        tmp_path, "name: slow\ndata: digits\nfamilies: {slow: {hypermodel: 'slow:Slow'}}\n"
+    ) as process:
+        wait_for((tmp_path / "builds").exists, process)
+        builders = _children(process.pid)
+        interrupt(process, signal.SIGUSR1, signal.SIGTERM)
+    assert len(builders) == 1
+    assert _alive_after(5, builders) == []
+
+
+def test_a_process_that_a_library_keeps_from_ending_ends_in_time_with_what_it_has_started() -> None:
+    code = """
+import hashlib, subprocess, sys
+from archsearch.commands import interrupts
+interrupts.LEAVE_SECONDS = 0.5
+with interrupts.Interrupts(owns_process=True):
+    print(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]).pid, flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 2_000_000_000)
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    child = int(process.stdout.readline())
+    _, err = interrupt(process, signal.SIGTERM, signal.SIGTERM)
+    assert "everything recorded is saved" in err
+    assert _alive_after(5, [child]) == []
+
+
+def test_a_full_disk_stops_a_search_which_goes_on_once_there_is_room(tmp_path: Path) -> None:
+    space = SPACE.replace("trials: 6", "trials: 3")
+    with started(tmp_path, space, "--tracking", "later", most_bytes=300_000) as process:
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 75
+    assert "is the disk full? Everything up to now is saved" in err
+    assert "Traceback" not in err
+    before = {trial.number: trial for trial in trials(tmp_path) if trial.status is not Status.RUNNING}
+    done = run("run", "tiny.yaml", "--json", "--quiet", "--tracking", "later", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    after = trials(tmp_path)
+    assert [trial.status for trial in after] == [Status.COMPLETED] * 3
+    assert before.items() <= {trial.number: trial for trial in after}.items()
 
 
 def test_hours_are_a_bound_that_the_same_command_goes_on_from(tmp_path: Path) -> None:

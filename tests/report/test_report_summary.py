@@ -7,7 +7,7 @@ import pytest
 from searches import REFERENCES, judged, search
 
 from archsearch.ranking import rank
-from archsearch.records import Status
+from archsearch.records import Status, TrainingRun
 from archsearch.report.html import render
 from archsearch.report.summary import summarise
 from archsearch.study import Outcome
@@ -97,7 +97,8 @@ def test_a_stopped_trial_is_ranked_and_counted_as_one(snapshot):
 def test_a_skipped_trial_is_shown_as_one_and_is_no_failure(snapshot):
     first = snapshot.trials[0]
     reason = "by hand at epoch 3"
-    run = replace(first.runs[0], status=Status.SKIPPED, reason=reason, epochs=first.runs[0].epochs[:3])
+    epochs = first.runs[0].epochs[:3]
+    run = TrainingRun(7, Status.SKIPPED, epochs, reason)
     skipped = replace(first, status=Status.SKIPPED, runs=(run,))
     of = replace(snapshot, trials=(skipped, *snapshot.trials[1:]))
     summary, before = summarise(*judged(of)), summarise(*judged(snapshot))
@@ -115,7 +116,9 @@ def test_a_skipped_trial_is_shown_as_one_and_is_no_failure(snapshot):
 def test_a_trial_that_took_too_long_is_a_failure_with_its_reason(snapshot):
     first = snapshot.trials[0]
     run = replace(first.runs[0], status=Status.TIMED_OUT, reason="an epoch was not done after 10 minutes")
-    of = replace(snapshot, trials=(replace(first, status=Status.TIMED_OUT, runs=(run,)), *snapshot.trials[1:]))
+    of = replace(
+        snapshot, trials=(replace(first, status=Status.TIMED_OUT, runs=(run,)), *snapshot.trials[1:])
+    )
     summary = summarise(*judged(of))
     assert 0 in {card.number for card in summary.failed_cards}
     page = render(summary)
