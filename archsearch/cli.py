@@ -52,7 +52,7 @@ class _Group(click.Group):
             ctx.exit(ExitCode.INTERRUPTED if is_full(error) else ExitCode.REFUSED)
 
 
-class _NumberOr(click.ParamType):
+class _NumberOr(click.ParamType):  # type: ignore[type-arg]  # generic in later versions only
     """A whole number, or one word in its place."""
 
     def __init__(self, word: str) -> None:

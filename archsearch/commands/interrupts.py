@@ -1,7 +1,9 @@
 """How signals stop a search: at once, or when it is at a point where everything is saved."""
 
+import atexit
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,8 +16,9 @@ from archsearch.errors import ExitCode
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
-# Who interrupts a process may kill it seconds later. GitHub Actions does so after 7.5, and 5 are promised.
-LEAVE_SECONDS = 4.5
+# Who interrupts a process may kill it seconds later. GitHub Actions does so after 7.5; promised are 5, also
+# where the machine is busy.
+LEAVE_SECONDS = 4.0
 
 
 class Interrupted(KeyboardInterrupt):
@@ -59,7 +62,9 @@ class Interrupts:
         for number, handler in self._before.items():
             signal.signal(number, signal.SIG_IGN if is_leaving else handler)
         if is_leaving:
-            return  # in time, whatever Python still does
+            # Python takes seconds to take itself down, in which it has no threads that could watch the time.
+            atexit.register(_leave)
+            return
         if self._alarm is not None:
             signal.set_wakeup_fd(-1)
             os.close(self._alarm)
@@ -93,7 +98,7 @@ class Interrupts:
 def _leave_in_time(signals: int) -> None:
     """End the process some seconds after the first signal.
 
-    Nothing is imported here: an exception in the middle of an import may leave Python's locks of imports shut.
+    Nothing is imported here: an exception in the middle of an import may leave Python's locks shut.
     """
     with open(signals, "rb", buffering=0) as came:
         while number := came.read(1):
@@ -109,4 +114,12 @@ def _leave_in_time(signals: int) -> None:
     show_cursor = b"\x1b[?25h" if os.isatty(2) else b""  # progress bars hide it
     with suppress(OSError):
         os.write(2, show_cursor + b"archsearch: interrupted; everything recorded is saved\n")
+    os._exit(ExitCode.INTERRUPTED)
+
+
+def _leave() -> None:
+    """End the process once all is said."""
+    with suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
     os._exit(ExitCode.INTERRUPTED)

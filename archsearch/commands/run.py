@@ -34,7 +34,7 @@ from archsearch.study import (
 )
 from archsearch.study.edited import go_on_with
 from archsearch.study.hypermodels import completer_with, sampler_with
-from archsearch.study.steering import Mailbox
+from archsearch.study.steering import Add, Mailbox
 from archsearch.study.store import edit_since
 from archsearch.tracking import Tracking, check_answers
 
@@ -188,7 +188,8 @@ def _nothing_left(place: Place, space: SearchSpace, total: int, gpus: int) -> st
         # A space can hold fewer new architectures than trials were asked for.
         is_exhausted = has_ended and record.total() == total and not is_edited
         is_time_up = _bounds(space).why_used_up(sessions, gpus)
-        waits = any(trial.by_hand for trial in record.queued()) or Mailbox(place.requests).take()
+        asked = [request for _, request in Mailbox(place.requests).take() if isinstance(request, Add)]
+        waits = asked or any(trial.by_hand for trial in record.queued())
     is_running = any(trial.status is Status.RUNNING for trial in trials)
     counted = sum(not trial.by_hand for trial in trials)
     if not is_running and not waits and (counted >= total or is_exhausted):

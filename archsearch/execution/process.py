@@ -17,8 +17,8 @@ from archsearch.records import Ending, Status, Training, TrainingRun
 
 MOST_FAILED_STARTS = 3
 
-# TensorFlow keeps memory of each model that a process has trained, 5 MiB of a small one. So another process has
-# the next training where one has grown by so much since it had trained so many models ...
+# TensorFlow keeps memory of each model that a process has trained, 5 MiB of a small one. So another process
+# has the next training where one has grown by so much since it had trained so many models ...
 SETTLED_MODELS = 20
 MOST_GROWTH = 1.2
 

@@ -8,17 +8,17 @@ from archsearch.study.candidates import (
     space_completer,
     space_sampler,
 )
-from archsearch.study.record import Record
-from archsearch.study.search import (
+from archsearch.study.events import (
     EpochMeasured,
     Notify,
     Outcome,
-    Search,
     SearchEvent,
     SearchStarted,
     TrialEnded,
     TrialStarted,
 )
+from archsearch.study.record import Record
+from archsearch.study.search import Search
 from archsearch.study.store import Place, Store
 from archsearch.study.values import Header, Mirrored, Session
 

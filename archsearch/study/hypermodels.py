@@ -54,8 +54,9 @@ def completer_with(builder: Builder, space: SearchSpace, others: Complete) -> Co
         built = builder.build(architecture.family, architecture.values, None, **offered)
         if isinstance(built, BuildFailed):
             lines = space.named_architectures
-            name = next(name for name, line in lines.items() if line == architecture)
-            raise SpaceError(line_fault(space, name, built.reason))
+            name = next((name for name, line in lines.items() if line == architecture), None)
+            # One that a person has added to the running search is no word of the space.
+            raise SpaceError(line_fault(space, name, built.reason) if name else built.reason)
         return _candidate(architecture.family, architecture.hypermodel, built, space, suggest, offered)
 
     return complete

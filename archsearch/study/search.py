@@ -2,17 +2,19 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 
 from archsearch.errors import SpaceError
 from archsearch.execution import EpochEnded, Executor, RunEnded
+from archsearch.execution.builds import BuildStopped
 from archsearch.records import Ending, EpochRecord, Status, Training, TrainingRun, TrialResult
 from archsearch.space import SearchSpace
 from archsearch.study.ahead import Ahead
 from archsearch.study.candidates import Complete, Sample, seeds_of, space_completer, space_sampler
 from archsearch.study.costs import expected_seconds
+from archsearch.study.events import EpochMeasured, Notify, Outcome, SearchStarted, TrialEnded, TrialStarted
 from archsearch.study.failures import MOST_FAILURES, same_failure
 from archsearch.study.judging import Judging
 from archsearch.study.kept import remove, superfluous
@@ -25,50 +27,6 @@ from archsearch.study.store import Place
 POLL_SECONDS = 0.2
 # A worker waits for the proposal that is on its way: look more often.
 BRISK_POLL_SECONDS = 0.01
-
-
-class Outcome(StrEnum):
-    """How a process's work on a search ended."""
-
-    FINISHED = "finished"
-    HOURS_REACHED = "hours_reached"
-    INTERRUPTED = "interrupted"
-    ALL_FAILED = "all_failed"
-    GIVEN_UP = "given_up"
-
-
-@dataclass(frozen=True, slots=True)
-class SearchStarted:
-    """A process takes the search up: trials it is to have, and those that ended before."""
-
-    total: int
-    ended: tuple[TrialResult, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class TrialStarted:
-    """A trial's training starts."""
-
-    trial: TrialResult
-
-
-@dataclass(frozen=True, slots=True)
-class EpochMeasured:
-    """An epoch of a trial is recorded."""
-
-    trial: TrialResult
-    epoch: EpochRecord
-
-
-@dataclass(frozen=True, slots=True)
-class TrialEnded:
-    """A trial is recorded and judged."""
-
-    trial: TrialResult
-
-
-SearchEvent = SearchStarted | TrialStarted | EpochMeasured | TrialEnded
-Notify = Callable[[SearchEvent], None]
 
 
 class Search:
@@ -164,7 +122,7 @@ class Search:
         ended = tuple(trial for trial in self._trials.values() if trial.status.has_ended)
         self._notify(SearchStarted(total, ended))
         try:
-            self._end_interrupted(total)
+            self._end_interrupted()
             while not stop.is_set():
                 outcome = self._turn(total)
                 if outcome:
@@ -211,7 +169,7 @@ class Search:
 
     # -- starting --------------------------------------------------------------------------------------------
 
-    def _end_interrupted(self, total: int) -> None:
+    def _end_interrupted(self) -> None:
         """End the trials whose last training was recorded, but not what followed from it.
 
         In the order in which they would have ended; the pruner hears again of trainings that are whole.
@@ -224,9 +182,6 @@ class Search:
             if _is_whole(trial, self._seeds):
                 whole.append(trial)
         self._interrupted = [trial for trial in self._interrupted if trial not in whole]
-        # The successor of the last one had been proposed before that one ended.
-        if whole and len(whole) + len(self._interrupted) <= self._executor.capacity:
-            self._ahead.ask(total)
         for trial in whole:
             self._end(trial)
 
@@ -280,15 +235,15 @@ class Search:
             self._executor.answer(event.trial, event.seed, self._ending(trial, event))
             self._notify(EpochMeasured(trial, event.epoch))
             return
+        # First, so that in the record, too, the next trial is proposed before this one ends.
+        self._ahead.settle()
         runs = self._running[event.trial]
         runs.append(_with_epochs(event.run, self._epochs.pop((event.trial, event.run.seed), [])))
         self._record.add_run(event.trial, runs[-1])
         trial = replace(trial, runs=tuple(runs))
         if _is_whole(trial, self._seeds):
             del self._running[event.trial]
-            # The worker goes on while this trial is judged. What it goes on with was proposed before.
-            self._ahead.settle()
-            self._start_next(total)
+            self._start_next(total)  # the worker goes on while this trial is judged
             self._end(trial)
 
     def _ending(self, trial: TrialResult, event: EpochEnded) -> Ending | None:
@@ -311,7 +266,6 @@ class Search:
 
     def _end(self, trial: TrialResult) -> None:
         """Judge a trial, tell the sampler, record both, in this order: the record is what was told."""
-        self._ahead.settle()
         trial, judgements = self._judging.judge(trial, self._trials.values())
         proposal = self._planner.tell(trial)
         if proposal:
@@ -345,7 +299,12 @@ class Search:
         """Do what people ask for while the search runs; a request is kept until it is done."""
         for id_, request in self._mailbox.take():
             if isinstance(request, Add):
-                self._ahead.add(request.name, request.architecture)
+                try:
+                    # It could be built when it was asked for: if it no longer can, the search does without.
+                    with suppress(SpaceError):
+                        self._ahead.add(request.name, request.architecture)
+                except BuildStopped:
+                    return  # whoever goes on with the search finds the request again
                 self._mailbox.remove(id_)
             elif id_ not in self._skips.values():
                 self._skip(id_, request)
@@ -359,6 +318,7 @@ class Search:
             return
         if waiting := self._ahead.remove(request.trial):
             run = TrainingRun(self._seeds[0], Status.SKIPPED, reason="by hand before it began")
+            self._ahead.settle()  # nothing is told while a proposal is on its way
             self._record.add_run(waiting.number, run)
             self._end(replace(waiting, runs=(run,)))
         self._mailbox.remove(id_)

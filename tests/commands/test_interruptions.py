@@ -28,7 +28,7 @@ TWO_WORKERS = SPACE.replace("workers: 1", "workers: 2")
 def started(
     folder: Path, space: str, *words: str, most_bytes: int | None = None
 ) -> Iterator[subprocess.Popen]:
-    """The real command at work, with files of so many bytes at most; killed at the end if it has not ended."""
+    """The real command at work, no file larger than that; killed at the end if it has not ended."""
 
     def limit_files() -> None:
         if most_bytes is not None:
