@@ -289,10 +289,11 @@ def list_(store: Path) -> None:
 @click.option("--once", is_flag=True, help="Show how it stands now, and return.")
 @_store
 def watch(search: str, once: bool, store: Path) -> None:
-    """Show how SEARCH goes on, wherever it runs: its workers, how fast, the best so far, the time left.
+    """Show how SEARCH goes on, wherever it runs.
 
-    Nothing is touched: it ends with the search or with Ctrl-C, which leaves the search running. On a terminal
-    the picture is live, elsewhere a block is printed every ten seconds.
+    What each worker trains, how fast, the best so far, the time left. Nothing is touched: it ends with the
+    search or with Ctrl-C, which leaves the search running. On a terminal the picture is live, elsewhere a
+    block is printed every ten seconds.
 
     \b
     Examples:
@@ -311,10 +312,10 @@ def watch(search: str, once: bool, store: Path) -> None:
 @click.argument("trial", type=click.IntRange(min=0), shell_complete=_unended_trials)
 @_store
 def skip(search: str, trial: int, store: Path) -> None:
-    """End TRIAL of the running SEARCH at its epoch's end; it is recorded as skipped.
+    """End TRIAL of the running SEARCH early.
 
-    One that waits for a worker is not trained at all. A skipped trial counts as one of the search's trials;
-    the sampler learns nothing from it.
+    It ends at its epoch's end and is recorded as skipped. One that waits for a worker is not trained at
+    all. A skipped trial counts as one of the search's trials; the sampler learns nothing from it.
 
     \b
     Examples:
@@ -333,11 +334,11 @@ def skip(search: str, trial: int, store: Path) -> None:
 @click.option("--name", metavar="NAME", callback=_not_empty, help="What tables and reports call it.")
 @_store
 def add(search: str, architecture: str, name: str | None, store: Path) -> None:
-    """Queue ARCHITECTURE in SEARCH: it is trained next, on top of the search's trials.
+    """Train ARCHITECTURE next in SEARCH.
 
-    ARCHITECTURE is one line, as archsearch prints them everywhere and as `architectures:` of a space takes
-    them. It is trained with the recipe of named architectures. Where no process runs the search, the next run
-    of it takes it up.
+    It comes on top of the search's trials. ARCHITECTURE is one line, as archsearch prints them everywhere
+    and as `architectures:` of a space takes them. It is trained with the recipe of named architectures.
+    Where no process runs the search, the next run of it takes it up.
 
     \b
     Examples:

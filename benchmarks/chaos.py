@@ -2,12 +2,14 @@
 
     python benchmarks/chaos.py [--trials 40] [--kills 50] [--worker-kills 10] [--seed 0] [--mlflow URI]
 
-SIGKILL hits the driver alone or the driver and all its workers, at any instant from its start on; the same
-command runs again and again until it ends by itself. With one worker the search must then be the undisturbed
-one in all but times, process numbers and names of workers: trials, epochs, probabilities, verdicts, proposals.
-A third search has its workers killed, one at a time, while the driver lives: such a trial has failed, and
-whatever else was to be trained is there. Of each, MLflow has exactly one run per training, ended as it did,
-and none that is open. MLflow is a real server; without a URI one is started. Exit code 1 says what differed.
+SIGKILL hits the driver alone and the driver with all its workers in turn, at any instant from its start on;
+the same command runs again and again until it ends by itself. With one worker the search must then be the
+undisturbed one in all but times, process numbers and names of workers: trials, epochs, probabilities,
+verdicts, proposals. A third search has its workers killed, one at a time, while the driver lives: a trial may
+then have failed, but each is there once. Of each search MLflow has exactly one run per training, ended as it
+did, and none that is open. MLflow is a real server; without a URI one is started.
+
+Exit code 1 says that something differed.
 """
 
 import argparse
@@ -26,7 +28,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import psutil
 
@@ -81,7 +83,11 @@ class Searching:
         """Run the command to its end."""
         with self.started() as process:
             if process.wait():
-                sys.exit(f"exit code {process.returncode}:\n{(self.folder / 'printed').read_text()}")
+                self.fail(process)
+
+    def fail(self, process: subprocess.Popen[bytes]) -> NoReturn:
+        """Leave with what the command has printed."""
+        sys.exit(f"exit code {process.returncode}:\n{(self.folder / 'printed').read_text()}")
 
     @property
     def record(self) -> Path:
@@ -123,8 +129,8 @@ def children(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
 def disturb(search: Searching, kills: int, around: float, rng: random.Random) -> Counter[str]:
     """Start the command and kill it, again and again; how often each kind of kill came before its end."""
     done: Counter[str] = Counter()
-    for _ in range(kills):
-        kill = rng.choice((kill_driver, kill_all))
+    for number in range(kills):
+        kill = (kill_all, kill_driver)[number % 2]
         with search.started() as process:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(around * rng.uniform(0.1, 1.7))
@@ -136,18 +142,26 @@ def disturb(search: Searching, kills: int, around: float, rng: random.Random) ->
 def disturb_workers(search: Searching, kills: int, rng: random.Random) -> int:
     """Run the command to its end while its workers are killed; how many were."""
     killed = 0
-    with search.started() as process:
-        while process.poll() is None:
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(rng.uniform(2, 12))
-            workers = [child for child in children(process) if is_worker(child)]
-            if killed < kills and workers:
-                with suppress(psutil.NoSuchProcess):
-                    rng.choice(workers).kill()
-                    killed += 1
-        if process.returncode:
-            sys.exit(f"exit code {process.returncode}:\n{(search.folder / 'printed').read_text()}")
-    return killed
+    while True:
+        before = killed
+        with search.started() as process:
+            while process.poll() is None:
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(rng.uniform(2, 12))
+                killed += killed < kills and kill_worker(process)
+        if not process.returncode:
+            return killed
+        # A worker killed before it was ready may end the command: it might be a fault that stays.
+        if killed == before:
+            search.fail(process)
+
+
+def kill_worker(process: subprocess.Popen[bytes]) -> bool:
+    workers = [child for child in children(process) if is_worker(child)]
+    with suppress(psutil.NoSuchProcess, IndexError):
+        workers[0].kill()
+        return True
+    return False
 
 
 def is_worker(process: psutil.Process) -> bool:

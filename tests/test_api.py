@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from real_command import environment
 
-from archsearch.errors import SpaceError
+from archsearch.errors import Refused, SpaceError
 
 pytestmark = pytest.mark.slow
 
@@ -43,3 +43,10 @@ def test_faults_in_a_mapping_are_named_by_their_path() -> None:
         archsearch.run(
             {"data": "digits", "architectures": {"a": {"dense": [8]}}, "training": {"epochs": "x"}}
         )
+
+
+def test_a_search_is_begun_anew_or_gone_on_with_but_not_both() -> None:
+    import archsearch
+
+    with pytest.raises(Refused, match="give one of them"):
+        archsearch.run("digits", new=True, continue_=True)

@@ -24,6 +24,7 @@ HEAVY = {
     "keras": {"models", "data", "training"},
     "keras_tuner": {"models", "space"},
     "tensorflow": {"training"},
+    "jax": {"training"},
     "sklearn": {"data", "training"},
     "PIL": {"data"},
     "optuna": {"study"},

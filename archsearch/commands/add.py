@@ -83,10 +83,10 @@ def _candidate(space: SearchSpace, header: Header) -> Candidate:
         with closing(builder_for(space, header.data)) as builder:
             return completer_with(builder, space, complete)(architecture)
     except SpaceError as error:
-        raise SpaceError(
-            f"{_without_key(str(error), key, architecture.notation)}; the user's modules are looked for in "
-            f"{space.folder}, where the search's space file should lie"
-        ) from None
+        fault = _without_key(str(error), key, architecture.notation)
+        # The record does not say where the space's file lies.
+        hint = "; run this in the folder of the search's space file" if "no module named" in fault else ""
+        raise SpaceError(fault + hint) from None
 
 
 def _require_new(

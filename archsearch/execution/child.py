@@ -6,11 +6,14 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import IO, Any
+
+import psutil
 
 LOG_TAIL = 600
 
@@ -63,6 +66,7 @@ class Child:
                 env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"} | environment,
                 start_new_session=True,  # Ctrl-C is the driver's to handle
             )
+        self._seen = psutil.Process(self.process.pid)
 
     def send(self, message: Any) -> None:
         """Send a message; where the process has just died, `receive` will say so."""
@@ -72,7 +76,7 @@ class Child:
     def has_news(self, timeout: float = 0.0) -> bool:
         """Whether `receive` has something to say, waiting at most `timeout` seconds for it."""
         # Not the pipe alone: a process that the user's code forked may keep it open after the child's end.
-        return self.pipe.poll(timeout) or self.process.poll() is not None
+        return self.pipe.poll(timeout) or self._has_ended()
 
     def receive(self) -> Any:
         """The next message, waited for.
@@ -84,7 +88,7 @@ class Child:
         """
         try:
             # In this order: once the process has ended, all it sent is in the pipe.
-            if self.process.poll() is None or self.pipe.poll():
+            if not self._has_ended() or self.pipe.poll():
                 return self.pipe.recv()
         except (EOFError, OSError):
             pass
@@ -101,12 +105,23 @@ class Child:
 
     def signal_end(self) -> None:
         """Have the process end, without waiting for it."""
-        # Once it has been waited for, its number may be another's.
+        # Once it has been waited for, its number may be that of others.
         if self.process.returncode is None:
-            with suppress(ProcessLookupError):
+            with suppress(ProcessLookupError, PermissionError):  # only what has ended already is left
                 os.killpg(self.process.pid, signal.SIGKILL)
 
+    def _has_ended(self) -> bool:
+        """Without waiting for it: so long nobody else has its number, by which what it started is ended."""
+        try:
+            return self.process.returncode is not None or self._seen.status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
+
     def _ended(self) -> ChildEnded:
+        deadline = time.monotonic() + END_SECONDS
+        while not self._has_ended() and time.monotonic() < deadline:
+            time.sleep(0.01)  # it has closed its pipe, so it is about to end
+        self.signal_end()
         self._log.seek(0)
         printed = " ".join(self._log.read().decode(errors="replace")[-LOG_TAIL:].split())
         return ChildEnded(self.process.wait(), printed)
@@ -115,7 +130,7 @@ class Child:
 def connected(descriptor: int) -> "tuple[Connection, queue.SimpleQueue[Any]]":
     """For the process itself: its end of the pipe, to send by, and what it is sent.
 
-    The process leaves at once when the driver is gone, even in the middle of its work.
+    The process leaves at once when the driver is gone, even in the middle of its work, with what it started.
     """
     for number in STOPPING:
         signal.signal(number, _not_mine)
@@ -154,4 +169,12 @@ def _listen(pipe: Connection, inbox: "queue.SimpleQueue[Any]") -> None:
         while True:
             inbox.put(pipe.recv())
     except (EOFError, OSError):
-        os._exit(0)
+        leave()
+
+
+def leave() -> None:
+    """End this process, and those it started, at once."""
+    # The group is the process's own, unless somebody has started it by hand.
+    with suppress(ProcessLookupError):
+        os.killpg(os.getpid(), signal.SIGKILL)
+    os._exit(1)

@@ -3,7 +3,7 @@
 import psutil
 
 # All of the machine's processes are looked at to find them: at every so manieth question.
-QUESTIONS = 10
+QUESTIONS = 25
 
 
 class Footprint:

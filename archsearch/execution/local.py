@@ -56,9 +56,8 @@ def require_backend() -> None:
     if importlib.util.find_spec(backend) is not None:
         return
     if chosen and chosen != "tensorflow":
-        raise Refused(
-            f"KERAS_BACKEND is {chosen}, which is not installed: install it, or unset KERAS_BACKEND"
-        )
+        how = "install archsearch with its extra 'jax'" if chosen == "jax" else "install it"
+        raise Refused(f"KERAS_BACKEND is {chosen}, which is not installed: {how}, or unset KERAS_BACKEND")
     raise Refused(
         "TensorFlow is not installed: install archsearch with its extra 'cpu', or 'gpu' on a machine with an "
         "NVIDIA GPU (pip install '.[cpu]' in a checkout)"

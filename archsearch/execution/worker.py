@@ -5,7 +5,6 @@ guard in scripts and works in notebooks. It knows neither the sampler, nor the r
 """
 
 import gc
-import os
 import queue
 import sys
 import threading
@@ -13,7 +12,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from archsearch.execution.child import connected
+from archsearch.execution.child import connected, leave
 from archsearch.execution.messages import Alive, Message, Setup
 from archsearch.execution.serving import serve
 
@@ -53,7 +52,7 @@ def _send(pipe: Connection, outbox: "queue.SimpleQueue[Message]") -> None:
                 message = Alive()
             pipe.send(message)
     except OSError:
-        os._exit(0)  # the driver is gone
+        leave()  # the driver is gone
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ VERDICT_MEANINGS = MappingProxyType(
         "diverged": "The loss grew without bound or became no number.",
         "not_learning": "The network hardly beats predicting the class frequencies.",
         "inconclusive": "Something that a rule needs is missing, such as enough epochs: no verdict is given.",
-        "not_judged": "Training was ended early, because others did better or by hand; how it would have ended is open.",
+        "not_judged": "Training was ended early, by the pruner or by hand; how it would have ended is open.",
     }
 )
 

@@ -5,6 +5,7 @@ import random
 import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from enum import Enum, auto
 from typing import Any
 
@@ -232,24 +233,21 @@ def _rebuilt(
     }
     # What a HyperModel asks for is not known beforehand, nor changed by an edit.
     asked = None if isinstance(asks, HyperModelFamily) or not edited else asked_now(asks, space.training)
-    proposals.replay(past, curves, asked, _outdated(past[:edited], space, trials))
+    ended = {trial.number for trial in trials if trial.status.has_ended}
+    # Nothing was told of a trial that ended while its family was out of the space.
+    told = [replace(p, state="FAIL") if p.state == "RUNNING" and p.trial in ended else p for p in past]
+    proposals.replay(told, curves, asked, _outdated(past[:edited], space, trials))
     return proposals
 
 
 def _outdated(
     past: Sequence[Proposal], space: SearchSpace, trials: Collection[TrialResult]
 ) -> frozenset[int]:
-    """Proposals from before an edit that another constraint rejected or the present one would.
-
-    Nor is there much to learn from those whose trial ended while their family was out of the space.
-    """
+    """Proposals from before an edit that another constraint rejected or the present one would."""
     most = space.constraints.parameters
     too_large = {trial.number for trial in trials if most is not None and trial.parameters > most}
-    ended = {trial.number for trial in trials if trial.status.has_ended}
     return frozenset(
         proposal.number
         for proposal in past
-        if broken_constraint(proposal) is Constraint.PARAMETERS
-        or proposal.trial in too_large
-        or (proposal.state == "RUNNING" and proposal.trial in ended)
+        if broken_constraint(proposal) is Constraint.PARAMETERS or proposal.trial in too_large
     )

@@ -186,7 +186,7 @@ class Planner:
 
 
 def _tell(proposals: Proposals, number: int, trial: TrialResult) -> None:
-    """What the sampler learns of a trial: a score, that it was pruned, that it can't be trained, or nothing."""
+    """Tell the sampler a trial's score, that it was pruned, that it can't be trained, or nothing."""
     if trial.status.is_failure:
         proposals.reject(number, Constraint.TRAINABLE, 1.0)
     elif trial.status is Status.SKIPPED or not trial.status.has_ended:

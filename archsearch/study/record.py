@@ -48,6 +48,8 @@ class Record(RecordReader):
     def create(cls, path: Path, header: Header) -> Self:
         """Make a new record at `path`; a file that is there is whole, whenever the process is killed.
 
+        What killed processes left of earlier attempts is removed: the search is held by this one.
+
         Raises
         ------
         StoreError
@@ -57,7 +59,8 @@ class Record(RecordReader):
         unfinished = path.with_name(f"unfinished-{os.getpid()}.sqlite")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            unfinished.unlink(missing_ok=True)
+            for left_behind in path.parent.glob("unfinished-*"):
+                left_behind.unlink(missing_ok=True)
         except OSError as error:
             raise unwritable(path.parent, error) from None
         with explained(unfinished):

@@ -70,7 +70,8 @@ class Checkpoint:
 def read(path: Path, of: str) -> Checkpoint | None:
     """The checkpoint at `path`; None where there is none, or it is damaged or of something else."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        # Opened here: of half a file NumPy would leave its own open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             head = json.loads(str(arrays["head"]))
             if head["of"] != of:
                 return None

@@ -175,7 +175,7 @@ def _learning_rate(optimizer: Any, values: list[Any]) -> Any:
 
 
 def _side_by_side(epoch: Callable[..., Any]) -> Callable[..., Any]:
-    return jax.vmap(epoch, in_axes=(0, 0, None, None))
+    return jax.vmap(epoch, in_axes=(0, 0, None, None))  # type: ignore[no-any-return]
 
 
 def _one_after_the_other(epoch: Callable[..., Any]) -> Callable[..., Any]:

@@ -92,6 +92,12 @@ class Network:
         return [*self.model.variables, *self._optimizer.variables]
 
 
+def is_resident(dataset: Dataset) -> bool:
+    """Whether the training part, whole, stays on the device."""
+    numbers = len(dataset.split.train) * math.prod(dataset.shape.input_shape)
+    return not dataset.x.is_streamed and numbers <= RESIDENT_NUMBERS
+
+
 class _CompiledEpochs:
     """Epochs in single compiled calls, of data that stay on the device or come in blocks."""
 
@@ -101,11 +107,11 @@ class _CompiledEpochs:
         self._train = compiled_epoch(model, recipe.batch_size, self._weights is not None)
         samples = dataset.split.train
         numbers = math.prod(dataset.shape.input_shape)
-        is_resident = not dataset.x.is_streamed and len(samples) * numbers <= RESIDENT_NUMBERS
-        self._resident = self._data(dataset.x.take(samples), dataset.y[samples]) if is_resident else None
+        stays = is_resident(dataset)
+        self._resident = self._data(dataset.x.take(samples), dataset.y[samples]) if stays else None
         batches = math.ceil(len(samples) / recipe.batch_size)
         fitting = max(1, BLOCK_NUMBERS // (numbers * recipe.batch_size))
-        self.steps_per_execution = batches if is_resident else min(batches, fitting)
+        self.steps_per_execution = batches if stays else min(batches, fitting)
         self._block = self.steps_per_execution * recipe.batch_size
 
     def train(self, seed: int, epoch: int) -> Any:

@@ -14,6 +14,7 @@ import keras
 from archsearch.architecture import HyperModelArchitecture
 from archsearch.data.dataset import Dataset
 from archsearch.records import Ending, EpochRecord, Training, TrainingRun
+from archsearch.training.network import is_resident
 from archsearch.training.own import OwnTraining
 from archsearch.training.watch import Watch
 
@@ -109,7 +110,7 @@ def _runs(
         from archsearch.training.hyper import HyperModelTraining
 
         subject = HyperModelTraining(architecture, training.recipe, dataset, folder, arguments)
-    elif several and keras.backend.backend() == "jax" and not dataset.x.is_streamed:
+    elif several and keras.backend.backend() == "jax" and is_resident(dataset):
         from archsearch.training.together import SeedsTogether
 
         subject = SeedsTogether(training, dataset, watches)

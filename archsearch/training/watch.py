@@ -56,7 +56,8 @@ class Watch:
     has_ended : bool
         Whether no epoch may follow.
     seconds_before : float
-        Wall time of epochs that another process has trained.
+        Wall time of epochs that another process has trained. Of seeds that train together: of what was
+        trained while another seed was waited for, less what the others had while this one was.
     """
 
     def __init__(self, seed: int, recipe: Recipe, on_epoch: Callable[[EpochRecord], Ending | None]) -> None:

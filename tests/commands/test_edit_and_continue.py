@@ -16,14 +16,14 @@ name: tiny
 data: digits
 families:
   dense: {depth: {low: 1, high: 3}, narrowest: 16, widest: [32, 64]}
-training: {epochs: 2, batch_size: 64}
-search: {trials: 2}
+training: {epochs: 1, batch_size: 64}
+search: {trials: 1}
 execution: {workers: 1}
 """
 EDITED = (
     FIRST.replace("high: 3", "high: 4")
     .replace("training:", "  cnn: {blocks: 1, filters: {first: [4, 8]}}\ntraining:")
-    .replace("search: {trials: 2}", "architectures: {mine: dense 24·24}\nsearch: {trials: 5}")
+    .replace("search: {trials: 1}", "architectures: {mine: dense 24·24}\nsearch: {trials: 4}")
 )
 WORDS = ["families.dense.depth: 1 to 3 → 1 to 4", "families.cnn: new", "architectures.mine: new"]
 
@@ -57,10 +57,10 @@ def test_an_edited_space_is_refused_with_what_changed_until_it_is_to_be_gone_on_
     assert "".join(f"\n  {word}" for word in WORDS) in done.stderr
     with record_of(folder) as record:
         trials = record.trials()[0]
-        assert [(change.trial, list(change.words)) for change in record.changes()] == [(2, WORDS)]
-    assert [trial.family for trial in trials] == ["dense", "dense", "dense", "dense", "cnn"]
-    assert trials[2].name == "mine"
-    assert len({(trial.architecture, trial.recipe) for trial in trials}) == 5
+        assert [(change.trial, list(change.words)) for change in record.changes()] == [(1, WORDS)]
+    assert [trial.family for trial in trials] == ["dense", "dense", "dense", "cnn"]
+    assert trials[1].name == "mine"
+    assert len({(trial.architecture, trial.recipe) for trial in trials}) == 4
 
 
 def test_the_report_and_mlflow_say_when_what_changed(edited):
@@ -68,25 +68,25 @@ def test_the_report_and_mlflow_say_when_what_changed(edited):
     result = json.loads(done.stdout.splitlines()[-1])
     page = Path(result["report"]).read_text()
     rows = page.partition('<h3 id="edits">')[2]
-    assert re.search(r'"Before trial">2</td><td data-label="When">20\d\d-', rows)
+    assert re.search(r'"Before trial">1</td><td data-label="When">20\d\d-', rows)
     assert all(word in rows for word in WORDS)
     from mlflow import MlflowClient
 
     runs = MlflowClient(result["tracking_uri"]).search_runs([result["experiment_id"]])
     assert {run.info.status for run in runs} == {"FINISHED"}
     (parent,) = [run for run in runs if run.data.tags["archsearch.trial"] == "all"]
-    assert len(runs) == 1 + 5
-    assert "before trial 2: families.cnn: new" in parent.data.tags["space_changes"]
+    assert len(runs) == 1 + 4
+    assert "before trial 1: families.cnn: new" in parent.data.tags["space_changes"]
 
 
 def test_what_can_not_be_mixed_is_refused_also_with_continue_and_trains_nothing(edited):
     folder, *_ = edited
-    refused = searched(folder, EDITED.replace("epochs: 2", "epochs: 3"), "--continue")
+    refused = searched(folder, EDITED.replace("epochs: 1", "epochs: 3"), "--continue")
     assert refused.returncode == 2
-    assert "\n  training.epochs: 2 → 3\n" in refused.stderr
+    assert "\n  training.epochs: 1 → 3\n" in refused.stderr
     assert "--new" in refused.stderr
     with record_of(folder) as record:
-        assert len(record.trials()[0]) == 5
+        assert len(record.trials()[0]) == 4
 
 
 def test_an_edit_of_a_complete_search_is_kept_and_says_how_to_search_it(edited):

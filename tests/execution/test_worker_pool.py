@@ -3,6 +3,7 @@ import signal
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from real_workers import answered, events, training, worker_of, workers
 
@@ -115,7 +116,7 @@ def test_a_worker_ends_by_itself_in_the_middle_of_a_training_when_its_driver_is_
     pool.answer(9, 0, None)
     worker = worker_of(pool, 9)
     worker.child.pipe.close()
-    assert worker.child.process.wait(timeout=30) == 0
+    assert worker.child.process.wait(timeout=30) == -signal.SIGKILL
     worker.replace()
 
 
@@ -161,21 +162,23 @@ def test_a_worker_is_replaced_after_so_many_trainings_and_none_is_lost(tmp_path,
 
 
 @pytest.mark.slow
-def test_a_killed_worker_is_noticed_though_what_it_forked_lives_on(tmp_path):
+def test_a_killed_worker_is_noticed_though_what_it_forked_lives_on_and_that_is_ended(tmp_path):
     pytest.importorskip("keras_tuner")
     pool = workers(tmp_path, 1, folder=Path(__file__).parent.parent)
-    group = pool._workers[0].child.process.pid
+    worker = pool._workers[0].child.process.pid
     try:
         pool.submit(training(0, epochs=20, hypermodel="hypermodels_of_a_user:Forks"))
         (epoch,) = events(pool, lambda seen: seen)
         assert isinstance(epoch, EpochEnded)
-        os.kill(group, signal.SIGKILL)
+        forks = psutil.Process(worker).children()
+        assert forks
+        os.kill(worker, signal.SIGKILL)
         (ended,) = events(pool, lambda seen: seen, seconds=10)
         assert ended.run.reason.startswith("the worker process was killed by SIGKILL")
-        os.killpg(group, 0)  # the fork is there
+        _, alive = psutil.wait_procs(forks, timeout=10)
+        assert not alive
     finally:
         pool.close()
-        os.killpg(group, signal.SIGKILL)
 
 
 @pytest.mark.slow

@@ -11,7 +11,15 @@ from archsearch.study.costs import expected_seconds
 
 
 def ended(
-    number=0, *, epochs=10, each=0.5, besides=2.0, parameters=1_000, batch=32, seeds=1, status=Status.COMPLETED
+    number=0,
+    *,
+    epochs=10,
+    each=0.5,
+    besides=2.0,
+    parameters=1_000,
+    batch=32,
+    seeds=1,
+    status=Status.COMPLETED,
 ):
     """A trial of that many epochs, each of so many seconds, and so many seconds of other things."""
     records = tuple(replace(epoch(n, 1.0), seconds=each) for n in range(1, epochs + 1))

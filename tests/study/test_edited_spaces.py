@@ -4,12 +4,14 @@ import threading
 from collections import Counter
 
 import pytest
-from made_up import Scripted, recorded, space
+from made_up import DATA, RECIPE, Scripted, recorded, space
 
+from archsearch.architecture import HyperModelArchitecture
 from archsearch.errors import SearchConflict
 from archsearch.records import Status
-from archsearch.study import Outcome, Record, Search, TrialEnded
+from archsearch.study import Candidate, Outcome, Record, Search, TrialEnded, family, space_sampler
 from archsearch.study.edited import go_on_with
+from archsearch.study.proposals import broken_constraint
 
 DENSE = {"depth": {"low": 1, "high": 6}, "narrowest": [8, 16], "widest": [64, 128, 256]}
 CNN = {"blocks": [1, 2, 3], "filters": {"first": [4, 8, 16]}, "kernel": [3, 5]}
@@ -22,7 +24,7 @@ class Killed(Exception):
     pass
 
 
-def search(record, of, total, *, executor=None, killed_after=None):
+def search(record, of, total, *, executor=None, killed_after=None, sample=None):
     """Run or go on, as `archsearch run --continue` does; what was said to have changed."""
     executor, ended = executor or Scripted(), []
 
@@ -34,7 +36,7 @@ def search(record, of, total, *, executor=None, killed_after=None):
     record.begin_session("archsearch run made-up.yaml", executor.capacity, total)
     edit = go_on_with(record, of, continue_=True)
     try:
-        outcome = Search(of, record, executor, notify).run(total, None, threading.Event())
+        outcome = Search(of, record, executor, notify, sample).run(total, None, threading.Event())
     except Killed:
         return edit
     assert outcome is Outcome.FINISHED
@@ -47,6 +49,13 @@ def trials(record):
 
 def trained(trials):
     return [(t.number, t.architecture, t.recipe, t.status, t.score, t.params, repr(t.runs)) for t in trials]
+
+
+def memory(record, of, of_family="dense"):
+    """The trial and the state of each proposal of a family, as its sampler remembers them."""
+    proposals = Search(of, record, Scripted(), lambda _: None)._planner._families[of_family].proposals
+    of_trial = [proposal.trial for proposal in record.proposals(of_family)]
+    return list(zip(of_trial, [trial.state.name for trial in proposals._trials], strict=True))
 
 
 def tried(record):
@@ -165,38 +174,71 @@ def test_a_training_under_way_of_a_family_that_is_removed_is_skipped(tmp_path):
         assert set(running.values()) == {"dense", "cnn"}
         search(record, space(families={"cnn": CNN}), 12)
         by_number = {trial.number: trial for trial in trials(record)}
-        for number, family in running.items():
+        for number, of_family in running.items():
             is_skipped = by_number[number].status is Status.SKIPPED
-            assert is_skipped == (family == "dense")
+            assert is_skipped == (of_family == "dense")
             if is_skipped:
                 (run,) = by_number[number].runs
                 assert run.reason == "families.dense was removed from the space"
         # Once the family is back, nothing waits for what was skipped.
         search(record, space(**BOTH), 20)
         assert len(trials(record)) == 20
+        assert "RUNNING" not in [state for _, state in memory(record, space(**BOTH))]
 
 
-def test_a_family_that_held_nothing_new_is_searched_again_once_it_is_widened(tmp_path):
-    few = {"depth": 1, "narrowest": 8, "widest": [16, 24], "l2": 0.0}
-    plain = {"families": {"dense": few | {"widest": 16}}, "training": {}, "search": {"sampler": "random"}}
-    with recorded(tmp_path, space(**plain)) as record:
-        sizes = []
-        for edit in ({"widest": 16}, {}, {"l2": {"low": 0.0, "high": 0.1}, "widest": [16, 24, 32]}):
-            search(record, space(**plain | {"families": {"dense": few | edit}}), 8)
-            sizes.append(len(trials(record)))
-    assert sizes == [1, 2, 8]
+@pytest.mark.parametrize("training", [{}, {"momentum": {"low": 0.0, "high": 0.9}}], ids=["fixed", "drawn"])
+def test_a_family_that_held_nothing_new_is_searched_again_once_it_is_widened(tmp_path, monkeypatch, training):
+    # A momentum that no optimizer uses is drawn again and again, until the family is given up.
+    monkeypatch.setattr(family, "MOST_MISSED_PICKS", 20)
+    few = {"ordering": "falling", "depth": 1, "narrowest": 8, "widest": 16, "l2": 0.0}
+    edits = [{}, {"widest": [16, 24]}, {"widest": [16, 24, 32], "l2": {"low": 0.0, "high": 0.1}}]
+    spaces = [
+        space(families={"dense": few | edit}, training=training, search={"sampler": "random"})
+        for edit in edits
+    ]
+    with recorded(tmp_path, spaces[0]) as record:
+        for of, count in zip(spaces, (1, 2, 8), strict=True):
+            search(record, of, 8)
+            assert len(trials(record)) == count
 
 
 def test_what_another_constraint_kept_out_is_tried_once_it_is_loosened(tmp_path):
     words = {"families": {"dense": DENSE | {"narrowest": 8}}, "search": {"sampler": "tpe"}}
-    with recorded(tmp_path, space(**words, constraints={"parameters": 6_000})) as record:
-        search(record, space(**words, constraints={"parameters": 6_000}), 12)
-        assert any(proposal.trial is None for proposal in record.proposals("dense"))
-        search(record, space(**words), 30)
+    few, all_, fewer = (space(**words, constraints={"parameters": n}) for n in (6_000, None, 5_000))
+    with recorded(tmp_path, few) as record:
+        search(record, few, 12)
+        rejected = [p.number for p in record.proposals("dense") if broken_constraint(p)]
+        assert rejected
+        search(record, all_, 24)
         assert any(trial.parameters > 6_000 for trial in trials(record)[12:])
-        search(record, space(**words, constraints={"parameters": 5_000}), 36)
-        assert all(trial.parameters <= 5_000 for trial in trials(record)[30:])
-        assert len(set(tried(record))) == 36
+        assert {memory(record, all_)[number][1] for number in rejected} == {"FAIL"}
+        search(record, fewer, 30)
+        assert all(trial.parameters <= 5_000 for trial in trials(record)[24:])
+        too_large = {trial.number for trial in trials(record) if trial.parameters > 5_000}
+        assert too_large
+        learnt = {trial for trial, state in memory(record, fewer) if state == "COMPLETE"}
+        assert learnt
+        assert not learnt & too_large
+        assert len(set(tried(record))) == 30
+
+
+def test_what_was_learnt_of_a_hypermodel_stays_whatever_else_is_edited(tmp_path):
+    def sample(of_family, suggest):
+        if of_family == "dense":
+            return space_sampler(both, DATA)(of_family, suggest)
+        kind = suggest.categorical("kind", ("a", "b"))
+        values = (("kind", kind), ("units", suggest.integer(f"units of {kind}", 1, 100, log=False)))
+        return Candidate(HyperModelArchitecture("mine", "module:Mine", values), RECIPE, 10)
+
+    mine = {"mine": {"hypermodel": "module:Mine"}}
+    alone, both = space(families=mine), space(families=mine | {"dense": DENSE})
+    with recorded(tmp_path, alone) as record:
+        search(record, alone, 6, sample=sample)
+        search(record, both, 12, sample=sample)
+        states = [state for _, state in memory(record, both, "mine")]
+        assert set(states) <= {"COMPLETE", "PRUNED"}
+        assert Counter(trial.family for trial in trials(record)[6:]) == {"dense": 3, "mine": 3}
+        assert len(set(tried(record))) == 12
 
 
 def test_a_space_that_another_process_edited_meanwhile_is_not_gone_on_with(record):

@@ -281,7 +281,7 @@ def test_a_record_whose_creation_was_cut_short_is_not_there(tmp_path, monkeypatc
     assert not (tmp_path / "record.sqlite").exists()
     monkeypatch.undo()
     recorded(tmp_path, space()).close()
-    assert (tmp_path / "record.sqlite").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["record.sqlite"]
 
 
 def test_a_record_of_a_newer_version_is_refused(tmp_path):

@@ -3,6 +3,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import sklearn.metrics
 
 from archsearch.architecture import Architecture, ConvBlock, DenseBlock
 from archsearch.models import build
@@ -107,6 +108,24 @@ def test_class_metrics_equal_a_count_by_hand():
     assert recall == pytest.approx((1 / 2 + 1 + 1 / 2) / 3)
     # Pairs of a sample of the class and another, ranked rightly, ties counting half: 11/16, 15/16 and 12/16.
     assert auc == pytest.approx((5.0 / 8 + 7.0 / 8 + 6.0 / 8) / 3)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 10])
+def test_class_metrics_equal_scikit_learns(classes):
+    random = np.random.default_rng(classes)
+    labels = random.permutation(np.arange(60) % classes)
+    # Rounded, so that there are ties.
+    scores = (random.dirichlet(np.ones(classes), 60) * 8).round() + 0.5
+    probabilities = (scores / scores.sum(axis=1, keepdims=True)).astype(np.float32)
+    probabilities[:, -1] = 1 - probabilities[:, :-1].sum(axis=1)
+    predicted = probabilities.argmax(axis=1)
+    predicted_scores = probabilities[:, 1] if classes == 2 else probabilities
+    found = measure.Measurement(np.zeros(60), probabilities, labels).class_metrics()
+    words = {"average": "macro", "zero_division": 0}
+    assert found[0] == pytest.approx(sklearn.metrics.precision_score(labels, predicted, **words), abs=1e-12)
+    assert found[1] == pytest.approx(sklearn.metrics.recall_score(labels, predicted, **words), abs=1e-12)
+    area = sklearn.metrics.roc_auc_score(labels, predicted_scores, multi_class="ovr")
+    assert found[2] == pytest.approx(area, abs=1e-12)
 
 
 def test_the_area_under_the_curve_is_undefined_where_a_class_is_absent():
