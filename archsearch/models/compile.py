@@ -7,7 +7,7 @@ from keras import optimizers
 
 from archsearch.records import Recipe
 
-# Under TensorFlow XLA made small networks on a CPU four to six times slower; Keras' own default depends on the
+# Under TensorFlow XLA made small networks on a CPU four to six times slower; Keras' default depends on the
 # device. Under JAX nothing but XLA compiles: without it every operation is a call of its own.
 JIT_COMPILE = keras.backend.backend() == "jax"
 

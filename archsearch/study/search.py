@@ -220,7 +220,8 @@ class Search:
         if self._deadline is None:
             return True
         ended = [known for known in self._trials.values() if known.status.has_ended]
-        seconds = expected_seconds(trial, ended, len(self._seeds))
+        left_to_do = len(self._seeds) - sum(run.status.has_ended for run in trial.runs)
+        seconds = expected_seconds(trial, ended, left_to_do)
         left = self._deadline - time.monotonic()
         self.too_long = seconds if seconds is not None and seconds > left else None
         return self.too_long is None

@@ -10,7 +10,7 @@ pytest.importorskip("keras_tuner")
 
 from real_workers import LIMITS, answered, events, training, worker_of, workers
 
-from archsearch.execution import EpochEnded
+from archsearch.execution import EpochEnded, machine
 from archsearch.records import Status
 
 pytestmark = pytest.mark.slow
@@ -86,3 +86,28 @@ def test_a_process_that_stands_still_gives_no_sign_of_life_and_has_timed_out(poo
     assert runs[11].status is Status.COMPLETED
     assert runs[10].status is Status.TIMED_OUT
     assert runs[10].reason == "no sign of life from its process for 3 seconds"
+
+
+def test_an_hour_in_which_the_machine_slept_does_not_count(pool):
+    pool.submit(training(12, epochs=3))
+    limit(pool, 12, epoch_seconds=60.0, silent_seconds=60.0)
+    events(pool, lambda seen: seen)
+    pool.answer(12, 0, None)
+    pool._looked_at -= 3600
+    _, (ended,) = answered(pool, 1)
+    assert ended.run.status is Status.COMPLETED
+
+
+def test_a_process_that_the_kernel_killed_for_want_of_memory_is_out_of_memory(pool, tmp_path, monkeypatch):
+    """The kill is real, the kernel's counter is not."""
+    counter = tmp_path / "proc" / "vmstat"
+    counter.parent.mkdir()
+    counter.write_text("oom_kill 3\n")
+    monkeypatch.setattr(machine, "ROOT", tmp_path)
+    pool.submit(training(13, epochs=20))
+    events(pool, lambda seen: seen)
+    counter.write_text("oom_kill 4\n")
+    os.kill(worker_of(pool, 13).child.process.pid, signal.SIGKILL)
+    (ended,) = events(pool, lambda seen: seen)
+    assert ended.run.status is Status.OUT_OF_MEMORY
+    assert ended.run.reason == "the kernel killed its process for want of memory"

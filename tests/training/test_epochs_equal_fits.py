@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import keras
-import numpy as np
 import pytest
 
 from archsearch.architecture import Architecture, ConvBlock, DenseBlock

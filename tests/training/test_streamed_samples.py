@@ -104,8 +104,6 @@ def test_no_more_than_a_block_of_streamed_samples_is_taken_at_once(
 def test_streamed_training_is_weighted_by_class_as_any(streamed, tmp_path, trained_once):
     weighted = dataclasses.replace(streamed, class_weights=dict.fromkeys(range(10), 2.0))
     words = {"optimizer": "sgd", "learning_rate": 1e-30, "epochs": 1}
-    plain, twice = (
-        trained_once(SMALL, dataset, tmp_path, **words) for dataset in (streamed, weighted)
-    )
+    plain, twice = (trained_once(SMALL, dataset, tmp_path, **words) for dataset in (streamed, weighted))
     assert twice.epochs[0].train_loss == pytest.approx(2 * plain.epochs[0].train_loss, rel=1e-5)
     assert twice.epochs[0].val_loss == pytest.approx(plain.epochs[0].val_loss, rel=1e-6)
