@@ -5,6 +5,7 @@ closes. Which values to build with it asks over the pipe, one after the other, b
 while it builds what there is to choose.
 """
 
+import gc
 import queue
 import sys
 from multiprocessing.connection import Connection
@@ -42,6 +43,8 @@ def _answer(
             hypermodels[request.family] = load_hypermodel(
                 source.hypermodel, source.arguments, setup.folder, shape, classes
             )
+            # The collector, which Keras calls for each model, need not look at libraries.
+            gc.freeze()
     except Refused as error:
         return BuildFailed(str(error))
     try:

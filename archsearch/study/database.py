@@ -63,7 +63,7 @@ def require_intact(connection: sqlite3.Connection, path: Path) -> None:
     """
     (answer,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     (page,) = connection.execute("PRAGMA page_size").fetchone()
-    # SQLite takes what is missing of a last page for zeros. Nothing is missing while the log has the page, too.
+    # SQLite takes what is missing of a last page for zeros. Nothing is missing while the log has the page.
     if answer == "ok" and path.stat().st_size % page and not _has_log(path):
         answer = "cut off"
     if answer != "ok":

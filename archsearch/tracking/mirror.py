@@ -115,6 +115,8 @@ class Mirror:
 
         try:
             with _one_at_a_time(self.tracking):
+                if self.tracking.database:
+                    _make_tables(self.tracking.database)
                 self._client = MlflowClient(self.tracking.uri)
                 self.experiment_id = self._experiment()
             self.run_id = self._parent()
@@ -304,6 +306,19 @@ def _one_at_a_time(tracking: Tracking) -> Iterator[None]:
         return
     with filelock.FileLock(tracking.database.with_suffix(".lock"), timeout=60):
         yield
+
+
+def _make_tables(database: Path) -> None:
+    """Make the store's own database whole or not at all: MLflow can't use one whose making was cut short."""
+    from mlflow import MlflowClient
+
+    if database.exists():
+        return
+    draft = database.with_suffix(".unfinished")
+    for left_behind in database.parent.glob(f"{draft.name}*"):
+        left_behind.unlink()
+    MlflowClient(f"sqlite:///{draft}").search_experiments(max_results=1)
+    draft.replace(database)
 
 
 def _metrics(epoch: EpochRecord) -> list[tuple[str, float, int, int]]:

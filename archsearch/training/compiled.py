@@ -6,7 +6,9 @@ compiled loop over Keras' own ``train_step``; 64·32 took 4.0 s and 0.45 s. A lo
 than ``fit``, most of it to trace; a call for each step 6.0 s and 2.4 s.
 """
 
+import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import keras
@@ -42,17 +44,25 @@ def compiled_epoch(model: Any, batch_size: int, is_weighted: bool) -> Callable[.
     """
     import tensorflow as tf
 
+    graphs = []
+
     def train(order: Any, *data: Any) -> Any:
         count = tf.size(order)
+        graphs.append(tf.compat.v1.get_default_graph())
+
+        def is_left(start: Any) -> Any:
+            graphs.append(tf.compat.v1.get_default_graph())
+            return start < count
 
         def step(start: Any) -> Any:
+            graphs.append(tf.compat.v1.get_default_graph())
             rows = order[start : start + batch_size]
             x, y, *weights = (tf.gather(part, rows) for part in data)
             model.train_step((x, y, *weights))
             return start + batch_size
 
         # Steps one after the other: each begins with the weights that the last one left.
-        tf.while_loop(lambda start: start < count, step, [tf.constant(0)], parallel_iterations=1)
+        tf.while_loop(is_left, step, [tf.constant(0)], parallel_iterations=1)
         return model.get_metrics_result()["loss"]
 
     parts = [
@@ -61,4 +71,23 @@ def compiled_epoch(model: Any, batch_size: int, is_weighted: bool) -> Callable[.
         tf.TensorSpec([None], tf.int64),
         *([tf.TensorSpec([None], tf.float32)] if is_weighted else []),
     ]
-    return tf.function(train, parts, autograph=False, jit_compile=JIT_COMPILE)  # type: ignore[no-any-return]
+    epoch = tf.function(train, parts, autograph=False, jit_compile=JIT_COMPILE)
+    weakref.finalize(epoch, _dismantle, graphs)
+    return epoch  # type: ignore[no-any-return]
+
+
+def _dismantle(graphs: list[Any]) -> None:
+    """Break the cycles in graphs that nobody needs any more.
+
+    They pass through TensorFlow's C++, where Python's collector does not see them: a traced loop would stay
+    for good, 7.5 MiB of 16 units' training, of which 2.2 remain. TensorFlow does this itself for every graph
+    but those of loops.
+    """
+    with suppress(ImportError, AttributeError):  # no part of TensorFlow's public interface
+        from tensorflow.python.framework.func_graph import dismantle_func_graph
+
+        for graph in graphs:
+            for operation in graph.get_operations():
+                vars(operation).clear()  # a loop's operation holds the graphs of its parts
+        while graphs:
+            dismantle_func_graph(graphs.pop())

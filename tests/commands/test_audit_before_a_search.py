@@ -16,6 +16,7 @@ name: photos
 data: {image_folder: photos, LEAKS}
 architectures: {small: dense 8}
 training: {epochs: 5}
+execution: {workers: 1}
 """
 
 

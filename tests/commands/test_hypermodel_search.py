@@ -30,6 +30,7 @@ architectures:
   small: own_fit units=16 activation="tanh"
 training: {epochs: 2, batch_size: [64, 128]}
 search: {trials: 8, seed: 0}
+execution: {workers: 1}
 """
 
 # They leave a file, so that it can be seen that they were built.
@@ -88,7 +89,7 @@ def searched(folder: Path) -> dict:
 
 
 def test_a_search_of_hypermodels_is_run_and_gone_on_with(searched: dict) -> None:
-    assert searched["trials"] == {"completed": 8, "stopped": 0, "pruned": 0, "failed": 0}
+    assert searched["trials"] == {"completed": 8, "stopped": 0, "pruned": 0, "skipped": 0, "failed": 0}
     lines = {one["architecture"].split(" ")[0] for one in searched["ranking"]}
     assert lines == {"small:", "scoped", "own_fit", "some"}
 

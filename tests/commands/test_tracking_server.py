@@ -13,6 +13,7 @@ name: NAME
 data: digits
 architectures: {small: {dense: [8]}, wide: {dense: [[32, 0.2]]}}
 training: {epochs: 2, batch_size: 128}
+execution: {workers: 1}
 """
 
 

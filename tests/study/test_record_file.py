@@ -422,7 +422,7 @@ def test_a_record_left_open_on_a_local_disk_is_gone_on_with_over_the_network(tmp
         shutil.copytree(record.path.parent, here)  # as after the writer was killed
     assert (here / "record.sqlite-wal").stat().st_size > 0
     monkeypatch.setattr("archsearch.study.database.network_file_system", lambda _: "nfs4")
-    with pytest.raises(StoreError, match="left open by a machine .* can't be read over nfs4"):
+    with pytest.raises(StoreError, match=r"left open by a machine .* can't be read over nfs4"):
         Record.open(here / "record.sqlite", read_only=True)
     with Record.open(here / "record.sqlite") as record:
         assert journal(record) == "delete"

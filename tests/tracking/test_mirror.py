@@ -2,11 +2,15 @@
 
 import math
 import shutil
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from made_up import DATA, epoch, recorded, space, trial
+from real_command import environment as mlflow_environment
 
 from archsearch.architecture import HyperModelArchitecture
 from archsearch.records import SearchSnapshot, SpaceChange, Status, TrainingRun
@@ -258,3 +262,26 @@ def test_losses_that_are_no_numbers_do_not_stop_the_mirror(tracking, search) -> 
     ((run,),) = children(mirror).values()
     assert run.info.status == "FAILED"
     assert len(curve(mirror, run.info.run_id)) == 3
+
+
+def test_the_store_s_database_is_whole_whenever_who_makes_it_is_killed(search, tmp_path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from archsearch.tracking.mirror import _make_tables; "
+        "_make_tables(Path(sys.argv[1]))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "mlflow.db")], env=mlflow_environment()
+    )
+    draft, deadline = tmp_path / "mlflow.unfinished", time.monotonic() + 120
+    while not draft.is_file() or draft.stat().st_size < 20_000:  # some of its tables are there
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    own = Tracking(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "artifacts", tmp_path / "mlflow.db")
+    assert not own.database.exists()
+    mirror = opened(own, search)
+    mirror.push([training(0, [0.5, 0.4])])
+    assert len(children(mirror)["0"]) == 1
+    assert sorted(path.name for path in tmp_path.glob("mlflow.*")) == ["mlflow.db", "mlflow.lock"]
