@@ -21,7 +21,7 @@ from pathlib import Path
 
 import psutil
 
-TRIALS, EARLY, LATE = 200, 20, 10
+TRIALS, EARLY, FEW = 200, 20, 10
 LIMIT = 1.2
 SECONDS_BETWEEN = 0.5
 MIB = 2**20
@@ -103,11 +103,12 @@ def loop(folder: Path, trials: int) -> Iterator[Look]:
 
 def row(name: str, looks: list[Look], trials: int) -> float:
     """Print a side's row; resident memory at the end over that after 20 trials."""
-    early = statistics.median(look.resident for look in looks if EARLY <= look.trials < EARLY + LATE)
-    late = statistics.median(look.resident for look in looks if look.trials > trials - LATE)
+    early = statistics.median(look.resident for look in looks if EARLY <= look.trials < EARLY + FEW)
+    # After the last one the workers are gone.
+    late = statistics.median(look.resident for look in looks if trials - FEW <= look.trials < trials)
     most = max(look.resident for look in looks if look.trials >= EARLY)
-    print(f"{name:<14}", *(f"{value / MIB:>10,.0f}" for value in (early, late, most)), end="")
-    print(f"{late / early:>10.2f}{most / early:>10.2f}", flush=True)
+    print(f"{name:<14}", *(f"{value / MIB:>12,.0f}" for value in (early, late, most)), sep="", end="")
+    print(f"{late / early:>12.2f}{most / early:>12.2f}", flush=True)
     return late / early
 
 
@@ -118,13 +119,9 @@ def main() -> int:
     print(
         f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Python {sys.version.split()[0]}, {versions}"
     )
-    print(
-        f"{trials} trials; resident memory in MiB, medians of trials {EARLY} to {EARLY + LATE} and the last"
-    )
+    print(f"{trials} trials; MiB resident, medians of trials {EARLY} to {EARLY + FEW} and of the last {FEW}")
     columns = (f"after {EARLY}", "at the end", "at most", "end/early", "most/early")
-    print(
-        f"{'':<14}", *(f"{column:>10}" for column in columns[:3]), *(f"{c:>10}" for c in columns[3:]), sep=""
-    )
+    print(" " * 14, *(f"{column:>12}" for column in columns), sep="")
     with tempfile.TemporaryDirectory() as passing:
         ratio = row("archsearch", list(search(Path(passing), trials)), trials)
         row("plain loop", list(loop(Path(passing), trials)), trials)

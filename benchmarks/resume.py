@@ -44,7 +44,8 @@ def run(folder: Path, *words: str) -> float:
 def resumed(folder: Path, record: Path) -> float:
     """Seconds from the command's start to that of its first epoch."""
     started = time.time()
-    with subprocess.Popen(command("--trials", str(TRIALS + 50)), cwd=folder) as process:
+    words = command("--trials", str(TRIALS + 50))
+    with subprocess.Popen(words, cwd=folder, stdout=subprocess.DEVNULL) as process:
         try:
             while (began := first_epoch(record, started)) is None:
                 if process.poll() is not None:

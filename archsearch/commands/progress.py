@@ -12,7 +12,15 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from archsearch.ranking import leader
 from archsearch.records import EpochRecord, Status, TrialResult
 from archsearch.report.words import confidence, count, duration
-from archsearch.study import EpochMeasured, Notify, SearchEvent, SearchStarted, TrialEnded, TrialStarted
+from archsearch.study import (
+    EpochMeasured,
+    Notify,
+    Remark,
+    SearchEvent,
+    SearchStarted,
+    TrialEnded,
+    TrialStarted,
+)
 
 SECONDS_BETWEEN_LINES = 10.0
 # Columns of a terminal from which bars don't crowd out the losses beside them.
@@ -108,6 +116,8 @@ class _Lines:
                 line = f"[{self._tally.ended}/{self._tally.total}] trial {trial.number} {trial.label}"
                 standing = [ending(trial), self._tally.best_text, self._tally.left_text]
                 self._say(f"{line}: {'; '.join(filter(None, standing))}")
+            case Remark(text):
+                self._say(text)
             case EpochMeasured(trial, epoch) if self._is_quiet_for_long():
                 progress = f"epoch {epoch.epoch}/{trial.recipe.epochs}, {losses(epoch)}"
                 self._say(f"trial {trial.number} {trial.label}: {progress}")

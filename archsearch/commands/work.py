@@ -10,6 +10,7 @@ from archsearch.commands.judging import judged_and_kept
 from archsearch.commands.options import Options
 from archsearch.commands.result import FAILURES, NOTHING_TO_DO, Judged, SearchResult, judge
 from archsearch.errors import ArchsearchError, SearchLocked, StoreError, TrackingError
+from archsearch.ranking import best_run
 from archsearch.report import write_report
 from archsearch.study import Mirrored, Outcome, Place, Record
 from archsearch.tracking import Artifacts, Closing, Mirror, MirrorThread, Tracking, check_answers, first_line
@@ -54,7 +55,9 @@ class Work:
         outcome = Outcome.FINISHED if succeeded else Outcome.ALL_FAILED
         if nothing_left == Outcome.HOURS_REACHED:
             outcome = Outcome.HOURS_REACHED
-        total = max(total, len(trials))
+        elif sessions[-1].status == Outcome.GIVEN_UP:
+            outcome = Outcome.GIVEN_UP
+        total = max(total, sum(not trial.by_hand for trial in trials))
         if (sessions[-1].status, self.record.total()) == (outcome, total):
             return
         self.record.begin_session(self.options.command, 0, total)
@@ -132,6 +135,11 @@ def conclude(
     report, notes = None, list(notes)
     if status == Outcome.HOURS_REACHED:
         notes.append(work.why_used_up or "the same command goes on")
+    if judged.ranked and best_run(judged.ranked[0].trial.runs).model is None:
+        notes.append(
+            f"trial {judged.ranked[0].trial.number} is the first only now that all are judged, and its weights "
+            "were no longer kept; a larger execution.keep keeps more"
+        )
     try:
         report = write_report(
             judged.snapshot,

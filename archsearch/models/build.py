@@ -90,7 +90,10 @@ def _layers(
     # In 16 bits the loss of a sample would keep three digits.
     last = layers.Dense(width, activation=activation, name="probabilities", dtype="float32")
     # Made last, so that a seed gives the same initial weights with and without them.
-    return [*_augmentation_layers(augmentation), *hidden, last]
+    augmenting = list(_augmentation_layers(augmentation))
+    for layer in augmenting:
+        layer.supports_jit = True  # Keras thinks of TensorFlow, where XLA is off; JAX compiles any of them
+    return [*augmenting, *hidden, last]
 
 
 def _hidden_layers(architecture: Architecture, policy: Any) -> Iterator[Any]:

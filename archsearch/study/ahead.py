@@ -54,11 +54,6 @@ class Ahead:
         """The trial whose turn it is."""
         return self._queue[0] if self._queue else None
 
-    @property
-    def waiting(self) -> tuple[TrialResult, ...]:
-        """Every trial that waits for a worker."""
-        return tuple(self._queue)
-
     def pop(self) -> TrialResult:
         """Take the trial whose turn it is."""
         return self._queue.popleft()

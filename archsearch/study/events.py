@@ -47,5 +47,12 @@ class TrialEnded:
     trial: TrialResult
 
 
-SearchEvent = SearchStarted | TrialStarted | EpochMeasured | TrialEnded
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something that whoever runs the search should know."""
+
+    text: str
+
+
+SearchEvent = SearchStarted | TrialStarted | EpochMeasured | TrialEnded | Remark
 Notify = Callable[[SearchEvent], None]

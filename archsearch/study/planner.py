@@ -75,9 +75,7 @@ class Planner:
         changes = record.changes()
         since = changes[-1].trial if changes else 0
         counted = [trial for trial in trials if not trial.by_hand]
-        self._others = sum(
-            trial.number < since or trial.number not in self._numbers for trial in counted
-        )
+        self._others = sum(trial.number < since or trial.number not in self._numbers for trial in counted)
         self._planned = len(counted)
         self._budget = _spent(
             space, self._families, self._numbers, [trial for trial in counted if trial.number >= since]

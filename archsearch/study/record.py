@@ -216,9 +216,8 @@ class Record(RecordReader):
 
     def add_run(self, trial: int, run: TrainingRun) -> None:
         """Record how a training with one seed ended; its epochs were recorded as they happened."""
-        values = run_row(trial, run)
         with self._writing() as db:
-            db.execute(f"INSERT INTO runs VALUES ({', '.join('?' * len(values))})", values)
+            _put_run(db, "INSERT", trial, run)
             db.execute("UPDATE trials SET revision = ? WHERE number = ?", (_next_revision(db), trial))
 
     def end_trial(
@@ -229,10 +228,12 @@ class Record(RecordReader):
     ) -> None:
         """Record how a trial ended: status, score, verdict, what the sampler was told.
 
-        Its trainings were recorded as they ended. Of one that has no end, trained together with one that was
-        without a result, the epochs are forgotten.
+        Its trainings were recorded as they ended, if they ever began. Of one that has no end, since it was
+        trained together with one that was without a result, the epochs are forgotten.
         """
         with self._writing() as db:
+            for run in trial.runs:
+                _put_run(db, "INSERT OR IGNORE", trial.number, run)
             db.execute(
                 "DELETE FROM epochs WHERE trial = ? AND seed NOT IN (SELECT seed FROM runs WHERE trial = ?)",
                 (trial.number, trial.number),
@@ -316,6 +317,11 @@ def _next_revision(db: sqlite3.Connection) -> int:
 def _put_trial(db: sqlite3.Connection, trial: TrialResult) -> None:
     values = trial_row(trial, _next_revision(db))
     db.execute(f"INSERT INTO trials VALUES ({', '.join('?' * len(values))})", values)
+
+
+def _put_run(db: sqlite3.Connection, insert: str, trial: int, run: TrainingRun) -> None:
+    values = run_row(trial, run)
+    db.execute(f"{insert} INTO runs VALUES ({', '.join('?' * len(values))})", values)
 
 
 def _put_verdict(db: sqlite3.Connection, trial: TrialResult) -> None:

@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 
 from archsearch.errors import SpaceError
@@ -14,7 +13,15 @@ from archsearch.space import SearchSpace
 from archsearch.study.ahead import Ahead
 from archsearch.study.candidates import Complete, Sample, seeds_of, space_completer, space_sampler
 from archsearch.study.costs import expected_seconds
-from archsearch.study.events import EpochMeasured, Notify, Outcome, SearchStarted, TrialEnded, TrialStarted
+from archsearch.study.events import (
+    EpochMeasured,
+    Notify,
+    Outcome,
+    Remark,
+    SearchStarted,
+    TrialEnded,
+    TrialStarted,
+)
 from archsearch.study.failures import MOST_FAILURES, same_failure
 from archsearch.study.judging import Judging
 from archsearch.study.kept import remove, superfluous
@@ -89,6 +96,7 @@ class Search:
         self._interrupted = [trial for trial in self._trials.values() if not trial.status.has_ended]
         self._running: dict[int, list[TrainingRun]] = {}
         self._epochs: dict[tuple[int, int], list[EpochRecord]] = {}
+        self._whole: list[TrialResult] = []
         self._skips: dict[int, str] = {}
         self._ended_here: list[TrialResult] = []
         self._deadline: float | None = None
@@ -134,6 +142,8 @@ class Search:
     def _turn(self, total: int) -> Outcome | None:
         """One round of starting, waiting and recording; how the search has ended, if it has."""
         if self._deadline is not None and time.monotonic() >= self._deadline:
+            self._ahead.settle()
+            self._end_whole()
             return Outcome.HOURS_REACHED
         started = time.monotonic()
         self._steer()
@@ -178,7 +188,8 @@ class Search:
         for trial in self._interrupted:
             for run in trial.runs:
                 for epoch in run.epochs if run.seed == self._seeds[0] else ():
-                    self._planner.should_prune(trial, epoch)
+                    if epoch.is_finite:
+                        self._planner.should_prune(trial, epoch)
             if _is_whole(trial, self._seeds):
                 whole.append(trial)
         self._interrupted = [trial for trial in self._interrupted if trial not in whole]
@@ -188,6 +199,7 @@ class Search:
     def _fill(self, total: int) -> None:
         """Give every idle worker a trial, and have others thought of."""
         self._ahead.settle(0)
+        self._end_whole()
         while len(self._running) < self._executor.capacity and self._start_next(total):
             pass
         if self.too_long is None:
@@ -236,16 +248,25 @@ class Search:
             self._executor.answer(event.trial, event.seed, self._ending(trial, event))
             self._notify(EpochMeasured(trial, event.epoch))
             return
-        # First, so that in the record, too, the next trial is proposed before this one ends.
-        self._ahead.settle()
         runs = self._running[event.trial]
         runs.append(_with_epochs(event.run, self._epochs.pop((event.trial, event.run.seed), [])))
-        self._record.add_run(event.trial, runs[-1])
+        try:
+            # With one worker the next trial is proposed before this one ends, in the record, too.
+            if self._executor.capacity == 1:
+                self._ahead.settle()
+        finally:
+            self._record.add_run(event.trial, runs[-1])
         trial = replace(trial, runs=tuple(runs))
         if _is_whole(trial, self._seeds):
             del self._running[event.trial]
             self._start_next(total)  # the worker goes on while this trial is judged
-            self._end(trial)
+            self._whole.append(trial)
+            self._end_whole()
+
+    def _end_whole(self) -> None:
+        """End the trials of which no training is to follow, unless a proposal is on its way."""
+        while self._whole and not self._ahead.is_asking:
+            self._end(self._whole.pop(0))
 
     def _ending(self, trial: TrialResult, event: EpochEnded) -> Ending | None:
         """How a training is to end that is not worth its next epoch."""
@@ -301,9 +322,9 @@ class Search:
         for id_, request in self._mailbox.take():
             if isinstance(request, Add):
                 try:
-                    # It could be built when it was asked for: if it no longer can, the search does without.
-                    with suppress(SpaceError):
-                        self._ahead.add(request.name, request.architecture)
+                    self._ahead.add(request.name, request.architecture)
+                except SpaceError as error:  # it could be built when it was asked for
+                    self._notify(Remark(f"what was added by hand is not trained: {error}"))
                 except BuildStopped:
                     return  # whoever goes on with the search finds the request again
                 self._mailbox.remove(id_)
@@ -319,8 +340,7 @@ class Search:
             return
         if waiting := self._ahead.remove(request.trial):
             run = TrainingRun(self._seeds[0], Status.SKIPPED, reason="by hand before it began")
-            self._ahead.settle()  # nothing is told while a proposal is on its way
-            self._record.add_run(waiting.number, run)
+            self._ahead.settle()
             self._end(replace(waiting, runs=(run,)))
         self._mailbox.remove(id_)
 

@@ -149,6 +149,6 @@ def _saved(subject: Trainable, watch: Watch, path: Path) -> Path:
 
 def _free() -> None:
     """Give back what a training held."""
-    keras.backend.clear_session()  # it collects garbage, too: TensorFlow's graphs are cycles
+    keras.backend.clear_session()  # it collects garbage, too: models and TensorFlow's graphs are cycles
     with suppress(OSError, AttributeError):  # of Linux' usual C library, whose allocator keeps its heaps
         ctypes.CDLL("libc.so.6").malloc_trim(0)

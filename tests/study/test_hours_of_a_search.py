@@ -1,5 +1,4 @@
 import math
-import time
 
 import pytest
 from made_up import Scripted, recorded, space

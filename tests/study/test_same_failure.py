@@ -10,9 +10,7 @@ WHY = "ResourceExhaustedError: OOM when allocating tensor with shape[{n},1024] o
 
 
 def failed(count=MOST_FAILURES, reason=WHY, status=Status.OUT_OF_MEMORY):
-    return [
-        trial(n, status, runs=(TrainingRun(0, status, reason=reason.format(n=n)),)) for n in range(count)
-    ]
+    return [trial(n, status, runs=(TrainingRun(0, status, reason=reason.format(n=n)),)) for n in range(count)]
 
 
 def completed(number=99):

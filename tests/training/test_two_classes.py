@@ -56,7 +56,8 @@ def test_a_saturated_sigmoid_loses_what_keras_evaluate_says(parity, logit):
     samples = parity.split.val
     losses = measure.Gauge(model, parity, samples).measure().losses
     assert losses.mean() == pytest.approx(evaluated(model, parity, samples)[0], rel=1e-5)
-    assert losses.max() == pytest.approx(abs(logit), rel=1e-5)
+    if keras.backend.backend() == "tensorflow":  # it looks behind the sigmoid; others clip it
+        assert losses.max() == pytest.approx(abs(logit), rel=1e-5)
 
 
 def test_a_model_with_a_softmax_over_two_classes_is_measured_as_such(parity):
