@@ -1,5 +1,6 @@
 """``archsearch add``: an architecture by hand, next in turn."""
 
+from collections.abc import Sequence
 from contextlib import closing
 
 from archsearch.architecture import Architecture
@@ -16,6 +17,9 @@ from archsearch.study.steering import Add, Mailbox
 # Stands for the name of a line without one while the space looks it over.
 UNNAMED = "line"
 
+# As names of searches; they stand in tables, in bars and in MLflow.
+NAME_LENGTH = 80
+
 
 def add_architecture(place: Place, line: str, name: str | None) -> None:
     """Have an architecture trained next, with the recipe that named architectures have.
@@ -26,17 +30,22 @@ def add_architecture(place: Place, line: str, name: str | None) -> None:
     line : str
         As archsearch prints architectures; of a HyperModel, which is built here, ``FAMILY NAME=VALUE …``.
     name : str or None
-        What tables and reports are to call it.
+        What tables and reports are to call it; one line of at most `NAME_LENGTH` characters.
 
     Raises
     ------
     SpaceError
         If it is no architecture, or none for the search's data.
     Refused
-        If it breaks a constraint, or was tried before.
+        If it breaks a constraint, or was tried before; if the name is none, or is another architecture's.
     StoreError
         If the search's folder can't be read or written.
     """
+    if name is not None:
+        _require_usable(name)
+    mailbox = Mailbox(place.requests)
+    # Before the record: what is taken up in between is in both, not in neither.
+    asked = [request for _, request in mailbox.take() if isinstance(request, Add)]
     with Record.open(place.record, read_only=True) as record:
         header, sessions = record.header(), record.sessions()
         trials = (*record.trials(with_runs=False)[0], *record.queued())
@@ -47,8 +56,9 @@ def add_architecture(place: Place, line: str, name: str | None) -> None:
             f"{line!r}: {candidate.parameters:,} parameters; constraints.parameters allows "
             f"{space.constraints.parameters:,}"
         )
-    mailbox = Mailbox(place.requests)
-    _require_new(candidate, name, trials, mailbox)
+    _require_new(candidate, trials, asked)
+    if name is not None:
+        _require_new_name(name, header, trials, asked)
     mailbox.send(Add(candidate.architecture, name))
     label = candidate.architecture.notation
     out = console()
@@ -89,19 +99,29 @@ def _candidate(space: SearchSpace, header: Header) -> Candidate:
         raise SpaceError(fault + hint) from None
 
 
-def _require_new(
-    candidate: Candidate, name: str | None, trials: tuple[TrialResult, ...], mailbox: Mailbox
-) -> None:
-    """Check that neither the architecture with its recipe nor the name was used before."""
+def _require_usable(name: str) -> None:
+    """Check that a name has something to show on one line, and is no longer than that takes."""
+    if not name.strip() or not name.isprintable() or len(name) > NAME_LENGTH:
+        raise Refused(f"--name {name!r}: a name is one line of 1 to {NAME_LENGTH} characters")
+
+
+def _require_new(candidate: Candidate, trials: Sequence[TrialResult], asked: Sequence[Add]) -> None:
+    """Check that the architecture with its recipe was not tried, nor asked for."""
     line = candidate.architecture.notation
     for trial in trials:
         if (trial.architecture, trial.recipe) == (candidate.architecture, candidate.recipe):
             raise Refused(f"{line}: trial {trial.number} is the same with the same recipe: {_how(trial)}")
-        if name is not None and trial.name == name:
-            raise Refused(f"the name {name!r} is that of trial {trial.number}: give another one")
-    for _, request in mailbox.take():
-        if isinstance(request, Add) and request.architecture == candidate.architecture:
-            raise Refused(f"{line} was added before: it is trained next")
+    if any(request.architecture == candidate.architecture for request in asked):
+        raise Refused(f"{line} was added before: it is trained next")
+
+
+def _require_new_name(name: str, header: Header, trials: Sequence[TrialResult], asked: Sequence[Add]) -> None:
+    """Check that no other architecture has the name, or is to have it."""
+    owners = [f"trial {trial.number}" for trial in trials if trial.name == name]
+    owners += [f"{each.architecture.notation}, which was added before" for each in asked if each.name == name]
+    owners += ["an architecture of the space"] if name in header.space.get("architectures", {}) else []
+    if owners:
+        raise Refused(f"the name {name!r} is that of {owners[0]}: give another one")
 
 
 def _how(trial: TrialResult) -> str:

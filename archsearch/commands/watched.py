@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from archsearch.commands.bounds import Bounds
 from archsearch.ranking import leader
 from archsearch.records import TrainingRun, TrialResult
 from archsearch.study import Place, Record, Session
@@ -44,7 +45,8 @@ class Watched:
     training_share : float or None
         Share of the workers' time since the process began that went into epochs; likewise.
     seconds_left : float or None
-        Until all trials have ended, or the search's hours have passed; None where it is not known.
+        Until all trials have ended, or the search's hours or GPU-hours are used up; None where it is not
+        known.
     """
 
     id: str
@@ -178,17 +180,16 @@ def _seconds_left(
     sessions: Sequence[Session],
     space: Mapping[str, Any],
 ) -> float | None:
-    """From what a trial has taken of the workers' time so far, idle time included; within search.hours."""
+    """From what a trial has taken of the workers' time so far, idle time included; within the bounds."""
     if not ended:
         return None
     seeds = space.get("training", {}).get("seeds", 1)
     done = ended + sum(_share_done(trial, seeds) for trial in running)
     spent = sum(session.seconds * max(1, session.workers) for session in sessions)
     seconds: float = spent / done * max(0.0, total - done) / max(1, sessions[-1].workers)
-    hours = space.get("search", {}).get("hours")
-    if hours is not None:
-        seconds = min(seconds, hours * 3600 - sum(session.seconds for session in sessions))
-    return max(0.0, seconds)
+    search = space.get("search", {})
+    bounds = Bounds(search.get("hours"), search.get("gpu_hours"))
+    return max(0.0, min(seconds, bounds.seconds_left(sessions, sessions[-1].gpus)))
 
 
 def _share_done(trial: TrialResult, seeds: int) -> float:

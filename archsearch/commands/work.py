@@ -137,8 +137,8 @@ def conclude(
         notes.append(work.why_used_up or "the same command goes on")
     if judged.ranked and best_run(judged.ranked[0].trial.runs).model is None:
         notes.append(
-            f"trial {judged.ranked[0].trial.number} is the first only now that all are judged, and its weights "
-            "were no longer kept; a larger execution.keep keeps more"
+            f"trial {judged.ranked[0].trial.number} is the first only now that all are judged, and its "
+            "weights were no longer kept; a larger execution.keep keeps more"
         )
     try:
         report = write_report(

@@ -1,5 +1,6 @@
 """A search goes on with an edited space."""
 
+import json
 from collections.abc import Collection
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ from archsearch.space import Edit, SearchSpace
 from archsearch.study.candidates import seeds_of
 from archsearch.study.record import Record
 from archsearch.study.store import edit_since
+from archsearch.study.values import Header
 
 
 def go_on_with(record: Record, space: SearchSpace, *, continue_: bool) -> Edit:
@@ -16,6 +18,9 @@ def go_on_with(record: Record, space: SearchSpace, *, continue_: bool) -> Edit:
 
     Nothing trained is lost. Trials that wait are proposed again, those under way go on, but for trials of a
     family that is removed: they end as skipped.
+
+    Words that are no part of a search's identity, such as ``search.hours``, are no edit. What they say now is
+    recorded all the same: whoever reads the record goes by it.
 
     Parameters
     ----------
@@ -32,23 +37,38 @@ def go_on_with(record: Record, space: SearchSpace, *, continue_: bool) -> Edit:
     """
     header = record.header()
     edit = edit_since(header, space)
-    if not edit.words:
-        return edit
-    if edit.refused or not continue_:
-        raise SearchConflict(f"search {header.id} was edited by another process: run the same command again")
-    removed = header.space["families"].keys() - space.families.named.keys()
-    _skip_unfinished(record, removed, seeds_of(space))
-    changed = replace(
+    present = replace(
         header,
         fingerprint=space.fingerprint,
         space=space.model_dump(mode="json", exclude_none=True),
         identity=space.identity,
         space_text=space.text,
     )
-    record.change_space(changed, edit.words)
+    if not edit.words:
+        if (present.space, present.space_text) != (header.space, header.space_text):
+            _put_words(record, present)
+            _mirror_again(record)
+        return edit
+    if edit.refused or not continue_:
+        raise SearchConflict(f"search {header.id} was edited by another process: run the same command again")
+    removed = header.space["families"].keys() - space.families.named.keys()
+    _skip_unfinished(record, removed, seeds_of(space))
+    record.change_space(present, edit.words)
+    _mirror_again(record)
+    return edit
+
+
+def _put_words(record: Record, header: Header) -> None:
+    """Store what the space says; unlike `Record.change_space` this leaves what waits as it is."""
+    words = {"space": header.space, "space_text": header.space_text}
+    with record._writing() as db:
+        for key, value in words.items():
+            db.execute("UPDATE search SET value = ? WHERE key = ?", (json.dumps(value), key))
+
+
+def _mirror_again(record: Record) -> None:
     if mirrored := record.mirrored():
         record.set_mirrored(replace(mirrored, is_closed=False))
-    return edit
 
 
 def _skip_unfinished(record: Record, families: Collection[str], seeds: tuple[int, ...]) -> None:

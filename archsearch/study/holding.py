@@ -206,8 +206,7 @@ def _locked(folder: Path, pace: Pace) -> filelock.BaseFileLock:
             # Whoever only asks whether the search is held is done at once.
             lock.acquire(timeout=pace.patience)
     except filelock.Timeout:
-        holder = holder_of(folder)
-        raise _taken(folder, f" ({holder})" if holder else "") from None
+        raise _taken(folder, _by(folder, holder_of(folder), pace)) from None
     except (OSError, NotImplementedError) as error:
         if isinstance(error, OSError) and error.errno not in _NO_LOCKS:
             raise
@@ -216,6 +215,20 @@ def _locked(folder: Path, pace: Pace) -> filelock.BaseFileLock:
         lock.release()
         raise _unlockable(folder, "no flock")
     return lock
+
+
+def _by(folder: Path, holder: Holder | None, pace: Pace) -> str:
+    """Who has the lock; of a silent machine, whose lock the file server keeps for a while, what to do."""
+    if holder is None:
+        return ""
+    silent = time.time() - holder.at
+    if holder.boot == _boot_id() or silent <= pace.trust:
+        return f" ({holder})"
+    return (
+        f" ({holder}; last heard of {silent:.0f} s ago). If that machine is gone, the search is free once "
+        "the file server has let go of its lock; to go on before that, make sure that it is gone and delete "
+        f"{folder / LOCK}"
+    )
 
 
 def _is_locked(path: Path) -> bool:

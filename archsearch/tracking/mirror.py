@@ -137,6 +137,7 @@ class Mirror:
 
     def close(self, status: str, best: TrialResult | None, artifacts: Artifacts) -> None:
         """End the search's run, and those of trainings that were interrupted."""
+        self._delete_strays()
         for child in self._children.values():
             if not child.is_closed:
                 self._client.set_tag(child.run_id, "status", "interrupted")
@@ -182,8 +183,8 @@ class Mirror:
         self._client.log_text(run_id, self.search.space_text, "space.yaml")
         return run_id
 
-    def _find_children(self) -> None:
-        """Keep the children that are complete; delete those that an earlier process left in the middle."""
+    def _runs_below(self) -> list[Any]:
+        """MLflow's runs of which the search's run is the parent."""
         query = f"tags.`mlflow.parentRunId` = '{self.run_id}'"
         runs, token = [], None
         while True:
@@ -191,8 +192,11 @@ class Mirror:
             runs += page
             token = page.token
             if not token:
-                break
-        for run in runs:
+                return runs
+
+    def _find_children(self) -> None:
+        """Keep the children that are complete; delete those that an earlier process left in the middle."""
+        for run in self._runs_below():
             tags = run.data.tags
             if run.info.status == "RUNNING" or tags.get("status") == "interrupted":
                 self._client.delete_run(run.info.run_id)
@@ -202,6 +206,16 @@ class Mirror:
             self._children[key] = _Child(
                 run.info.run_id, is_described=True, is_closed=True, verdicts=verdicts
             )
+
+    def _delete_strays(self) -> None:
+        """Delete the children that the server has made, but whose making it could not answer.
+
+        MLflow's client may itself ask again after a lost answer, so that no error tells of them.
+        """
+        known = {child.run_id for child in self._children.values()}
+        for run in self._runs_below():
+            if run.info.status == "RUNNING" and run.info.run_id not in known:
+                self._client.delete_run(run.info.run_id)
 
     def _push_run(self, trial: TrialResult, run: TrainingRun) -> None:
         key = (trial.number, run.seed)

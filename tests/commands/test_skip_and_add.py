@@ -34,7 +34,7 @@ def idle(tmp_path):
 def run(search, *words):
     """The command's exit code, what it printed, and what it asked for."""
     name, *rest = words
-    done = CliRunner().invoke(main, [name, "--store", str(search.store), "--", "made-up", *rest])
+    done = CliRunner().invoke(main, [name, "--store", str(search.store), "made-up", *rest])
     return done.exit_code, done.output, requests(search)
 
 
@@ -120,6 +120,30 @@ def test_a_name_goes_with_it_and_may_be_used_once(search):
     assert done.output == "archsearch: the name 'taken' is that of trial 0: give another one\n"
     assert CliRunner().invoke(main, [*words, "mine"]).exit_code == 0
     assert requests(search) == [Add(STACK, "mine")]
+
+
+def test_a_name_that_waits_to_be_taken_up_is_taken(search):
+    assert run(search, "add", STACK.notation, "--name", "mine")[0] == 0
+    code, said, asked = run(search, "add", "dense 48", "--name", "mine")
+    assert (code, asked) == (2, [Add(STACK, "mine")])
+    assert said == (
+        f"archsearch: the name 'mine' is that of {STACK.notation}, which was added before: give another one\n"
+    )
+
+
+def test_a_name_of_the_space_is_taken_before_its_turn_has_come(tmp_path):
+    with at_work(tmp_path, architectures={"small": "dense 16"}) as search:
+        code, said, asked = run(search, "add", STACK.notation, "--name", "small")
+    assert (code, asked) == (2, [])
+    assert said == "archsearch: the name 'small' is that of an architecture of the space: give another one\n"
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "\x1b[31mred", "x" * 81, "  "])
+def test_a_name_is_one_line_that_a_table_has_room_for(search, name):
+    code, said, asked = run(search, "add", STACK.notation, "--name", name)
+    assert (code, asked) == (2, [])
+    assert said == f"archsearch: --name {name!r}: a name is one line of 1 to 80 characters\n"
+    assert run(search, "add", STACK.notation, "--name", "x" * 80)[0] == 0
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from made_up import trial
+from made_up import space, trial
 from real_command import command, environment
 from rich.console import Console
 from steered import TOTAL, at_work
@@ -17,6 +17,7 @@ from steered import TOTAL, at_work
 from archsearch.commands.watch import _drawn, watch
 from archsearch.commands.watched import LAST_ENDED, Watcher
 from archsearch.records import Status, TrainingRun
+from archsearch.study.edited import go_on_with
 from archsearch.study.rows import epoch_row, trial_row
 
 
@@ -74,6 +75,26 @@ def test_the_time_left_follows_from_the_workers_time_so_far_and_ends_with_the_ho
             search.train(2, 5)
             _rewind(search, 20.0)
             assert Watcher(search.place).look().seconds_left == pytest.approx(expected, abs=1.0)
+
+
+@pytest.mark.parametrize(("gpus", "expected"), [(0, 20.0 * (TOTAL - 2) / 2), (1, 16.0), (2, 0.0)])
+def test_the_time_left_ends_with_the_gpu_hours(tmp_path, gpus, expected):
+    with at_work(tmp_path, search={"gpu_hours": 0.01}) as search:
+        search.end(0)
+        search.end(1)
+        _rewind(search, 20.0)
+        search.record._db.execute("UPDATE sessions SET gpus = ?", (gpus,))
+        assert Watcher(search.place).look().seconds_left == pytest.approx(expected, abs=1.0)
+
+
+def test_the_time_left_goes_by_the_hours_that_the_space_gives_now(tmp_path):
+    with at_work(tmp_path, search={"hours": 0.01}) as search:
+        search.end(0)
+        _rewind(search, 20.0)
+        watcher = Watcher(search.place)
+        assert watcher.look().seconds_left == pytest.approx(16.0, abs=1.0)
+        go_on_with(search.record, space(search={"hours": 0.02}), continue_=False)
+        assert watcher.look().seconds_left == pytest.approx(52.0, abs=1.0)
 
 
 def test_speed_is_that_of_the_last_minute_and_the_share_that_of_the_session(search):

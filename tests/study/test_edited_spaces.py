@@ -12,6 +12,7 @@ from archsearch.records import Status
 from archsearch.study import Candidate, Outcome, Record, Search, TrialEnded, family, space_sampler
 from archsearch.study.edited import go_on_with
 from archsearch.study.proposals import broken_constraint
+from archsearch.study.values import Mirrored
 
 DENSE = {"depth": {"low": 1, "high": 6}, "narrowest": [8, 16], "widest": [64, 128, 256]}
 CNN = {"blocks": [1, 2, 3], "filters": {"first": [4, 8, 16]}, "kernel": [3, 5]}
@@ -247,6 +248,33 @@ def test_a_space_that_another_process_edited_meanwhile_is_not_gone_on_with(recor
         with pytest.raises(SearchConflict, match="made-up-1 was edited by another process"):
             go_on_with(record, edited, continue_=continue_)
     assert record.changes() == ()
+
+
+@pytest.mark.parametrize(
+    "words", [{"search": {"hours": 3.0, "gpu_hours": 5.0, "trials": 9}}, {"execution": {"workers": 2}}]
+)
+def test_words_that_are_no_edit_are_recorded_as_they_are_now_and_change_nothing(record, words):
+    search(record, space(**ONE), 2, killed_after=1)
+    record.set_mirrored(Mirrored("sqlite:///mlflow.db", "1", record.revision(), is_closed=True))
+    queued = record.queued()
+    assert queued
+    present = space(**ONE, **words)
+    edit = go_on_with(record, present, continue_=False)
+    header = record.header()
+    assert edit.words == record.changes() == ()
+    assert record.queued() == queued
+    for part, said in words.items():
+        assert said.items() <= header.space[part].items()
+    assert header.space_text == present.text
+    assert header.fingerprint == present.fingerprint
+    assert not record.mirrored().is_closed
+
+
+def test_a_space_that_says_the_same_is_not_recorded_again(record):
+    go_on_with(record, space(**ONE), continue_=False)
+    before = record._db.total_changes
+    go_on_with(record, space(**ONE), continue_=False)
+    assert record._db.total_changes == before
 
 
 def test_a_record_of_an_edited_space_is_read_as_it_stands_now(record):

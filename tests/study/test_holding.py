@@ -114,6 +114,39 @@ def test_one_on_another_machine_that_was_heard_of_lately_holds_its_search(folder
     assert holder_of(folder).host == "elsewhere"
 
 
+@contextlib.contextmanager
+def locked_by_the_server(folder):
+    """As a file system that shares locks keeps that of a machine that has died."""
+    with (folder / holding.LOCK).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def test_a_lock_of_a_silent_machine_is_refused_with_what_to_do_which_helps(folder):
+    with locked_by_the_server(folder):
+        left_behind(folder, at=time.time() - 90)
+        told = rf"process 7 on elsewhere.*last heard of 9\d s ago.*make sure.*delete {folder / holding.LOCK}$"
+        with pytest.raises(SearchLocked, match=told):
+            take(folder, QUICK)
+        (folder / holding.LOCK).unlink()
+        take(folder, QUICK).release()
+
+
+@pytest.mark.parametrize("ago", [5, -300])
+def test_nobody_is_told_to_delete_the_lock_of_a_machine_that_is_not_known_to_be_silent(folder, ago):
+    with locked_by_the_server(folder):
+        left_behind(folder, at=time.time() - ago)
+        with pytest.raises(SearchLocked, match=r"process 7 on elsewhere, since [^;]*\)$"):
+            take(folder, QUICK)
+
+
+def test_nobody_is_told_to_delete_the_lock_of_a_process_on_this_machine(folder):
+    with locked_by_the_server(folder):
+        left_behind(folder, boot=holding._boot_id(), at=time.time() - 90)
+        with pytest.raises(SearchLocked, match=r"process 7 on elsewhere, since [^;]*\)$"):
+            take(folder, QUICK)
+
+
 @pytest.mark.parametrize("ago", [61.0, 1e6, -5.0, -1e6], ids=["late", "long ago", "ahead", "far ahead"])
 def test_one_on_another_machine_that_stays_silent_is_gone_whatever_the_clocks_say(folder, ago):
     left_behind(folder, at=time.time() - ago)

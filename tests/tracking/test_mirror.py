@@ -177,6 +177,26 @@ def test_a_call_that_fails_is_made_good_by_the_next_push(tracking, search, monke
     assert run.data.params["optimizer"] == "adam"
 
 
+def test_a_run_whose_making_was_not_answered_is_not_left_open(tracking, search, monkeypatch) -> None:
+    mirror = opened(tracking, search)
+    create_run, lost = mirror._client.create_run, [True]
+
+    def unanswered(*args, **kwargs):
+        created = create_run(*args, **kwargs)
+        if lost.pop() if lost else False:
+            raise ConnectionError("the answer was lost")
+        return created
+
+    monkeypatch.setattr(mirror._client, "create_run", unanswered)
+    with pytest.raises(ConnectionError):
+        mirror.push([training(0, [0.5, 0.4])])
+    mirror.push([training(0, [0.5, 0.4]), training(1, [0.5], Status.RUNNING)])
+    mirror.close("interrupted", None, Artifacts())
+    found = children(mirror)
+    assert [run.info.status for run in found["0"]] == ["FINISHED"]
+    assert [run.data.tags["status"] for run in found["1"]] == ["interrupted"]
+
+
 def test_a_database_the_user_named_has_its_artifacts_in_the_store(tracking, search, tmp_path) -> None:
     mirror = opened(tracking, search)
     (model,) = [tmp_path / "trial-3.keras"]
