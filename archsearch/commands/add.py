@@ -100,9 +100,9 @@ def _candidate(space: SearchSpace, header: Header) -> Candidate:
 
 
 def _require_usable(name: str) -> None:
-    """Check that a name has something to show on one line, and is no longer than that takes."""
-    if not name.strip() or not name.isprintable() or len(name) > NAME_LENGTH:
-        raise Refused(f"--name {name!r}: a name is one line of 1 to {NAME_LENGTH} characters")
+    """Check that a name is one line that there is room for."""
+    if not name.isprintable() or len(name) > NAME_LENGTH:
+        raise Refused(f"--name {name!r}: a name is one line of at most {NAME_LENGTH} characters")
 
 
 def _require_new(candidate: Candidate, trials: Sequence[TrialResult], asked: Sequence[Add]) -> None:

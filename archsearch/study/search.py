@@ -243,9 +243,10 @@ class Search:
     def _handle(self, event: EpochEnded | RunEnded, total: int) -> None:
         trial = self._trials[event.trial]
         if isinstance(event, EpochEnded):
-            self._record.add_epoch(event.trial, event.seed, event.epoch)
             self._epochs.setdefault((event.trial, event.seed), []).append(event.epoch)
+            # The answer first: the worker waits for it, and an epoch that is lost is trained again.
             self._executor.answer(event.trial, event.seed, self._ending(trial, event))
+            self._record.add_epoch(event.trial, event.seed, event.epoch)
             self._notify(EpochMeasured(trial, event.epoch))
             return
         runs = self._running[event.trial]

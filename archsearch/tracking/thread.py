@@ -1,6 +1,7 @@
 """Mirror a record while it grows, beside the search and never in its way."""
 
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,11 @@ from archsearch.study import Record
 from archsearch.tracking.mirror import Artifacts, Mirror
 
 SECONDS_BETWEEN = 2.0
+
+# MLflow takes half the time for an epoch where many are logged at once. So the next push waits the longer the
+# more there was to push, but not so long that its page would seem to stand still.
+PAUSE_PER_SECOND = 10.0
+MOST_SECONDS_BETWEEN = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +53,12 @@ class MirrorThread(threading.Thread):
         """Push what has changed every few seconds; when told to stop, once more, and end the runs."""
         try:
             with Record.open(self._record, read_only=True) as record:
-                while not self._wake.wait(SECONDS_BETWEEN):
+                pause = SECONDS_BETWEEN
+                while not self._wake.wait(pause):
+                    started = time.monotonic()
                     self._push(record)
+                    took = time.monotonic() - started
+                    pause = min(MOST_SECONDS_BETWEEN, max(SECONDS_BETWEEN, PAUSE_PER_SECOND * took))
                 self._push(record)
             if self._closing and self.fault is None:
                 self._mirror.close(self._closing.status, self._closing.best, self._closing.artifacts)
