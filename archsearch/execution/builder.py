@@ -1,6 +1,6 @@
 """The builder process: builds users' HyperModels so that the driver need not load Keras.
 
-It starts as ``python -m archsearch.execution.builder FILE_DESCRIPTOR``, sees no GPU, and ends when its pipe
+It starts as ``python -m archsearch.execution.builder PIPE WATCHED``, sees no GPU, and ends when its pipe
 closes. Which values to build with it asks over the pipe, one after the other, because a HyperModel says only
 while it builds what there is to choose.
 """
@@ -17,9 +17,9 @@ from archsearch.execution.child import connected
 from archsearch.usercode import describe_error
 
 
-def main(descriptor: int) -> None:
+def main(descriptor: int, watched: int) -> None:
     """Serve builds until the pipe closes."""
-    pipe, inbox = connected(descriptor)
+    pipe, inbox = connected(descriptor, watched)
     setup = inbox.get()
     hypermodels: dict[str, Any] = {}
     while True:
@@ -87,4 +87,4 @@ class _Asking:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(*map(int, sys.argv[1:]))

@@ -214,9 +214,9 @@ class Builder:
         while time.monotonic() < deadline:
             if self.stops():
                 raise BuildStopped
-            if not child.has_news(POLL_SECONDS):
+            message = child.receive(POLL_SECONDS)
+            if message is None:
                 continue
-            message = child.receive()
             if not isinstance(message, Question):
                 assert isinstance(message, Built | BuildFailed)
                 return message

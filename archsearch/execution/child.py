@@ -1,5 +1,6 @@
 """A Python process of archsearch's own: a pipe to it, a log of what it prints, and how it ended."""
 
+import fcntl
 import os
 import queue
 import signal
@@ -22,6 +23,9 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 END_SECONDS = 1.0
 
+# What a process's reader puts last in its inbox.
+_NO_MORE = object()
+
 
 class ChildEnded(Exception):
     """The process is gone.
@@ -41,7 +45,11 @@ class ChildEnded(Exception):
 
 
 class Child:
-    """A process that runs a module with the number of its end of the pipe as the only argument.
+    """A process that runs a module with the numbers of its ends of two pipes as its arguments.
+
+    One carries messages. The other carries nothing: it is closed when this process ends, however it ends, and
+    the kernel then ends the child. What the child says is read in a thread, so that one which stands still in
+    the middle of a message holds up nobody.
 
     Parameters
     ----------
@@ -51,15 +59,26 @@ class Child:
         Open for reading and writing; closed with the process.
     environment : dict of str to str
         Variables besides the driver's own.
+    news : threading.Event, optional
+        Set when there is something to receive.
     """
 
-    def __init__(self, module: str, log: IO[bytes], environment: dict[str, str]) -> None:
+    def __init__(
+        self,
+        module: str,
+        log: IO[bytes],
+        environment: dict[str, str],
+        news: threading.Event | None = None,
+    ) -> None:
         self._log = log
         self.pipe, far_end = Pipe()
-        with far_end, _blocked(STOPPING):
+        watched, self._held = Pipe(duplex=False)
+        ends = (far_end.fileno(), watched.fileno())
+        with far_end, watched, _blocked(STOPPING):
             self.process = subprocess.Popen(
-                [sys.executable, "-m", module, str(far_end.fileno())],
-                pass_fds=[far_end.fileno()],
+                # -P: a user's file in the working folder must not stand for one of Python's modules.
+                [sys.executable, "-P", "-m", module, *map(str, ends)],
+                pass_fds=ends,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -67,32 +86,30 @@ class Child:
                 start_new_session=True,  # Ctrl-C is the driver's to handle
             )
         self._seen = psutil.Process(self.process.pid)
+        self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._read, args=(news or threading.Event(),), daemon=True)
+        self._reader.start()
 
     def send(self, message: Any) -> None:
         """Send a message; where the process has just died, `receive` will say so."""
         with suppress(OSError):
             self.pipe.send(message)
 
-    def has_news(self, timeout: float = 0.0) -> bool:
-        """Whether `receive` has something to say, waiting at most `timeout` seconds for it."""
-        # Not the pipe alone: a process that the user's code forked may keep it open after the child's end.
-        return self.pipe.poll(timeout) or self._has_ended()
-
-    def receive(self) -> Any:
-        """The next message, waited for.
+    def receive(self, timeout: float = 0.0) -> Any:
+        """The next message, waited for at most `timeout` seconds; None where there is none yet.
 
         Raises
         ------
         ChildEnded
             If there will be no other.
         """
-        try:
-            # In this order: once the process has ended, all it sent is in the pipe.
-            if not self._has_ended() or self.pipe.poll():
-                return self.pipe.recv()
-        except (EOFError, OSError):
-            pass
-        raise self._ended()
+        message = self._next(timeout)
+        if message is None and self._has_ended():
+            self.signal_end()  # a process that the user's code forked may keep the pipe open
+            message = self._next(END_SECONDS) or _NO_MORE
+        if message is _NO_MORE:
+            raise self._ended()
+        return message
 
     def kill(self) -> None:
         """End the process and what it started, if it has not ended by itself."""
@@ -100,7 +117,10 @@ class Child:
         # One that waits for a broken disk or GPU may end much later.
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(END_SECONDS)
-        self.pipe.close()
+        self._held.close()
+        self._reader.join(END_SECONDS)
+        if not self._reader.is_alive():  # else its number, by which it is read, must not become another's
+            self.pipe.close()
         self._log.close()
 
     def signal_end(self) -> None:
@@ -109,6 +129,23 @@ class Child:
         if self.process.returncode is None:
             with suppress(ProcessLookupError, PermissionError):  # only what has ended already is left
                 os.killpg(self.process.pid, signal.SIGKILL)
+
+    def _read(self, news: threading.Event) -> None:
+        try:
+            while True:
+                self._inbox.put(self.pipe.recv())
+                news.set()
+        except (EOFError, OSError):
+            pass
+        finally:
+            self._inbox.put(_NO_MORE)
+            news.set()
+
+    def _next(self, timeout: float) -> Any:
+        try:
+            return self._inbox.get(timeout=timeout)
+        except queue.Empty:
+            return None
 
     def _has_ended(self) -> bool:
         """Without waiting for it: so long nobody else has its number, by which what it started is ended."""
@@ -127,11 +164,13 @@ class Child:
         return ChildEnded(self.process.wait(), printed)
 
 
-def connected(descriptor: int) -> "tuple[Connection, queue.SimpleQueue[Any]]":
+def connected(descriptor: int, watched: int) -> "tuple[Connection, queue.SimpleQueue[Any]]":
     """For the process itself: its end of the pipe, to send by, and what it is sent.
 
     The process leaves at once when the driver is gone, even in the middle of its work, with what it started.
+    `descriptor` and `watched` are its arguments.
     """
+    _end_with(watched)
     for number in STOPPING:
         signal.signal(number, _not_mine)
     os.register_at_fork(after_in_child=_hear_all)
@@ -143,6 +182,19 @@ def connected(descriptor: int) -> "tuple[Connection, queue.SimpleQueue[Any]]":
     inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(pipe, inbox), daemon=True).start()
     return pipe, inbox
+
+
+def _end_with(watched: int) -> None:
+    """Have the kernel end this process, and those it started, once the other end of a pipe is closed.
+
+    It needs no thread of this process, which may not come to run: compiled code can keep Python's lock for
+    hours. Where there is no such thing (it is Linux': fcntl(2), F_SETSIG), the thread that listens must do.
+    """
+    if hasattr(fcntl, "F_SETSIG") and os.getpgrp() == os.getpid():
+        fcntl.fcntl(watched, fcntl.F_SETOWN, -os.getpgrp())
+        fcntl.fcntl(watched, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(watched, fcntl.F_SETFL, fcntl.fcntl(watched, fcntl.F_GETFL) | os.O_ASYNC)
+    os.set_inheritable(watched, False)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from archsearch.errors import Refused
+from archsearch.errors import ArchsearchError, Refused
 from archsearch.execution.executor import EpochEnded, Event, Executor, RunEnded
 from archsearch.execution.limits import Limits
 from archsearch.execution.messages import Answer, Message, Setup, require_well
@@ -115,3 +115,5 @@ class InProcess:
             serve(self._setup, self._inbox, self._outbox.put)
         except Exception as error:
             self._outbox.put(error)
+        except BaseException as error:  # it ends a thread silently, and there is no other to train in
+            self._outbox.put(ArchsearchError(f"{self.name} can't train: {type(error).__name__}: {error}"))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from archsearch.errors import DataError, StorageFull
+from archsearch.errors import DataError, unwritable
 from archsearch.execution.executor import Event
 from archsearch.records import Ending
 from archsearch.space.data_words import Data
@@ -58,7 +58,8 @@ class OtherData:
 class DiskFull:
     """The worker could not write what it had trained."""
 
-    path: str
+    path: str | Path
+    error: OSError
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +81,7 @@ def require_well(message: Message, data: Data) -> None:
     StorageFull, DataError
     """
     if isinstance(message, DiskFull):
-        raise StorageFull(
-            f"{message.path}: can't be written: the disk is full. Everything up to now is saved; "
-            "repeat the command once there is room"
-        )
+        raise unwritable(message.path, message.error)
     if isinstance(message, OtherData):
         raise DataError(
             f"data: {data.origin} gave other samples in a worker than in the search: make it "

@@ -1,8 +1,8 @@
 """Persistent worker processes on this machine."""
 
+import threading
 import time
 from collections.abc import Sequence
-from multiprocessing.connection import wait
 from pathlib import Path
 
 from archsearch.execution.executor import Event
@@ -36,8 +36,9 @@ class WorkerPool:
 
     def __init__(self, setup: Setup, slots: Sequence[Slot], limits: Limits, logs: Path) -> None:
         logs.mkdir(parents=True, exist_ok=True)
+        self._news = threading.Event()
         self._workers = [
-            WorkerProcess(setup, slot, limits, logs / f"worker-{number}.log")
+            WorkerProcess(setup, slot, limits, logs / f"worker-{number}.log", self._news)
             for number, slot in enumerate(slots)
         ]
         self._looked_at = time.monotonic()
@@ -56,7 +57,8 @@ class WorkerPool:
 
     def poll(self, timeout: float) -> Sequence[Event]:
         """Wait at most `timeout` seconds for something to happen."""
-        wait([worker.child.pipe for worker in self._workers], timeout)
+        self._news.wait(timeout)
+        self._news.clear()  # before it is read: what comes in meanwhile sets it again
         events = [event for worker in self._workers for event in worker.receive()]
         return [*events, *self._look()]
 

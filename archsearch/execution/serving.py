@@ -36,7 +36,7 @@ def serve(setup: Setup, inbox: Inbox, send: Callable[[Message], None]) -> None:
         except _Closed:
             return
         except OSError as error:
-            send(DiskFull(str(error.filename or setup.models)))
+            send(DiskFull(error.filename or setup.models, error))
 
 
 class _Closed(BaseException):

@@ -1,6 +1,6 @@
 """A worker process: takes trainings from its pipe, sends what happens back.
 
-It starts as ``python -m archsearch.execution.worker FILE_DESCRIPTOR``, so that a search needs no ``__main__``
+It starts as ``python -m archsearch.execution.worker PIPE WATCHED``, so that a search needs no ``__main__``
 guard in scripts and works in notebooks. It knows neither the sampler, nor the record, nor MLflow.
 """
 
@@ -23,9 +23,9 @@ ALIVE_SECONDS = 2.0
 FIRST_TO_GO = "1000"
 
 
-def main(descriptor: int) -> None:
+def main(descriptor: int, watched: int) -> None:
     """Serve trainings until the pipe closes."""
-    pipe, inbox = connected(descriptor)
+    pipe, inbox = connected(descriptor, watched)
     outbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
     threading.Thread(target=_send, args=(pipe, outbox), daemon=True).start()
     outbox.put(Alive())
@@ -56,4 +56,4 @@ def _send(pipe: Connection, outbox: "queue.SimpleQueue[Message]") -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(*map(int, sys.argv[1:]))

@@ -8,6 +8,9 @@ from archsearch.space.parameters import Words
 
 MOST_WORKERS = 256
 
+# No machine has more; bytes of it are still a number that can be counted in.
+MOST_GIB = 1e6
+
 
 def _form(value: Any) -> str:
     return "word" if isinstance(value, str) else "number"
@@ -38,10 +41,13 @@ class Execution(Words):
         default=1, ge=1, le=64, description="Trainings at the same time on each GPU, with workers: auto."
     )
     gpu_memory: float | None = Field(
-        default=None, gt=0, description="Most GPU memory of a worker in GiB; no limit if left out."
+        default=None, gt=0, le=MOST_GIB, description="Most GPU memory of a worker in GiB; no limit if left out."
     )
     memory: float | None = Field(
-        default=None, gt=0, description="Most memory of a worker in GiB; by default a share of what is free."
+        default=None,
+        gt=0,
+        le=MOST_GIB,
+        description="Most memory of a worker in GiB; by default a share of what is free.",
     )
     minutes_per_epoch: float = Field(
         default=60.0, gt=0, description="A trial with an epoch that takes longer has timed out."

@@ -1,7 +1,6 @@
 """Train one architecture with its seeds, one after the other, and measure it at every epoch's end."""
 
 import ctypes
-import errno
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -13,6 +12,7 @@ import keras
 
 from archsearch.architecture import HyperModelArchitecture
 from archsearch.data.dataset import Dataset
+from archsearch.errors import is_full
 from archsearch.records import Ending, EpochRecord, Training, TrainingRun
 from archsearch.training.network import is_resident
 from archsearch.training.own import OwnTraining
@@ -131,8 +131,8 @@ def _run(subject: Trainable, watch: Watch, path: Path) -> TrainingRun:
         subject.train(watch)
         if watch.status.has_result:
             model = _saved(subject, watch, path).name
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    except (Exception, SystemExit) as error:  # the user's code may call sys.exit
+        if isinstance(error, OSError) and is_full(error):
             raise  # the disk's fault, not the architecture's: not an outcome to record
         watch.fail(error)
     return watch.run(model, watch.seconds_before + time.perf_counter() - started, subject.environment)
@@ -143,8 +143,12 @@ def _saved(subject: Trainable, watch: Watch, path: Path) -> Path:
         raise RuntimeError("a training has ended without an epoch, or without the weights of its best one")
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"unfinished-{path.name}")
-    subject.save(watch.best.weights, unfinished)
-    return unfinished.replace(path)  # a file under its own name is whole, whenever the process is killed
+    try:
+        subject.save(watch.best.weights, unfinished)
+        return unfinished.replace(path)  # a file under its own name is whole, whenever the process is killed
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 def _free() -> None:

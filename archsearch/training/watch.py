@@ -85,7 +85,7 @@ class Watch:
         self.epochs.append(record)
         self._end_if_due(record, self._on_epoch(record))
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: BaseException) -> None:
         """Have an exception as the training's outcome."""
         text = " ".join(str(error).split())
         self.reason = f"{type(error).__name__}: {text[:500]}"
