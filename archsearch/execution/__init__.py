@@ -1,7 +1,8 @@
 """Where trainings run."""
 
+from archsearch.execution.backend import require_backend
 from archsearch.execution.executor import EpochEnded, Event, Executor, RunEnded
-from archsearch.execution.local import local_executor, require_backend
+from archsearch.execution.local import local_executor
 from archsearch.execution.messages import Setup
 from archsearch.execution.slots import Slot, slots_for, workers_of
 

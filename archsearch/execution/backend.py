@@ -56,6 +56,6 @@ def _settings() -> dict[str, Any]:
 
 def _settings_file() -> Path:
     """Where Keras has its settings (keras.config, "KERAS_HOME")."""
-    home = Path("~").expanduser()
-    base = home if os.access(home, os.W_OK) else Path("/tmp")
-    return Path(os.environ.get("KERAS_HOME", base / ".keras")).expanduser() / "keras.json"
+    home = os.path.expanduser("~")  # noqa: PTH111 - Path's raises where there is none
+    base = Path(home if os.access(home, os.W_OK) else "/tmp")
+    return Path(os.environ.get("KERAS_HOME", base / ".keras")) / "keras.json"

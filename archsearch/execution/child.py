@@ -3,6 +3,7 @@
 import fcntl
 import os
 import queue
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,12 @@ from typing import IO, Any
 import psutil
 
 LOG_TAIL = 600
+
+# So much of a log at most is looked through for it.
+LOG_END = 64 * 1024
+
+# What TensorFlow has to say of itself, by its logger and by that of Abseil, while all is well.
+_CHATTER = re.compile(r"[IW]\d{4} |\d{4}-\d\d-\d\d \S+: [IW] |WARNING: All log messages before absl::")
 
 # Who ends a job may send these to each of its processes: they are the driver's to handle.
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
@@ -159,9 +166,14 @@ class Child:
         while not self._has_ended() and time.monotonic() < deadline:
             time.sleep(0.01)  # it has closed its pipe, so it is about to end
         self.signal_end()
-        self._log.seek(0)
-        printed = " ".join(self._log.read().decode(errors="replace")[-LOG_TAIL:].split())
-        return ChildEnded(self.process.wait(), printed)
+        self._log.seek(max(0, self._log.seek(0, os.SEEK_END) - LOG_END))
+        return ChildEnded(self.process.wait(), last_printed(self._log.read().decode(errors="replace")))
+
+
+def last_printed(log: str) -> str:
+    """The end of a log, on one line, without what TensorFlow says of itself."""
+    lines = [line for line in log.splitlines() if not _CHATTER.match(line)]
+    return " ".join(" ".join(lines)[-LOG_TAIL:].split())
 
 
 def connected(descriptor: int, watched: int) -> "tuple[Connection, queue.SimpleQueue[Any]]":

@@ -1,13 +1,12 @@
 """The executors of this machine, and which of them a space asks for."""
 
-import importlib.util
-import os
 import queue
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from archsearch.errors import ArchsearchError, Refused
+from archsearch.errors import ArchsearchError
+from archsearch.execution.backend import require_backend
 from archsearch.execution.executor import EpochEnded, Event, Executor, RunEnded
 from archsearch.execution.limits import Limits
 from archsearch.execution.messages import Answer, Message, Setup, require_well
@@ -39,29 +38,8 @@ def local_executor(setup: Setup, execution: Execution, slots: Sequence[Slot], lo
     """
     require_backend()
     if not slots:
-        return InProcess(setup)
+        return InProcess(setup, on_cpu=execution.gpus == 0)
     return WorkerPool(setup, slots, Limits.of(execution, len(slots)), logs)
-
-
-def require_backend() -> None:
-    """Check that the library Keras is to run on is installed, without importing it.
-
-    Raises
-    ------
-    Refused
-        With the command that installs it.
-    """
-    chosen = os.environ.get("KERAS_BACKEND")
-    backend = chosen or "tensorflow"
-    if importlib.util.find_spec(backend) is not None:
-        return
-    if chosen and chosen != "tensorflow":
-        how = "install archsearch with its extra 'jax'" if chosen == "jax" else "install it"
-        raise Refused(f"KERAS_BACKEND is {chosen}, which is not installed: {how}, or unset KERAS_BACKEND")
-    raise Refused(
-        "TensorFlow is not installed: install archsearch with its extra 'cpu', or 'gpu' on a machine with an "
-        "NVIDIA GPU (pip install '.[cpu]' in a checkout)"
-    )
 
 
 class InProcess:
@@ -73,13 +51,15 @@ class InProcess:
     Parameters
     ----------
     setup : Setup
+    on_cpu : bool
+        Whether to leave GPUs alone.
     """
 
     name = "this process"
     capacity = 1
 
-    def __init__(self, setup: Setup) -> None:
-        self._setup = setup
+    def __init__(self, setup: Setup, *, on_cpu: bool = False) -> None:
+        self._setup, self._on_cpu = setup, on_cpu
         self._inbox: Inbox = queue.SimpleQueue()
         self._outbox: queue.SimpleQueue[Message | Exception] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -112,6 +92,10 @@ class InProcess:
 
     def _serve(self) -> None:
         try:
+            if self._on_cpu:
+                from archsearch.training.devices import hide_gpus  # it loads Keras
+
+                hide_gpus()
             serve(self._setup, self._inbox, self._outbox.put)
         except Exception as error:
             self._outbox.put(error)

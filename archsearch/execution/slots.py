@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from archsearch.errors import Refused
+from archsearch.execution.backend import VARIABLE, backend
 from archsearch.execution.devices import VISIBLE, Gpu, gpu_gib, visible_gpus
+from archsearch.execution.limits import SHARED_OUT
 from archsearch.execution.machine import GIB, cores, free_memory
 from archsearch.space.execution_words import Execution
 
@@ -46,8 +48,8 @@ def slots_for(execution: Execution) -> tuple[Slot, ...]:
         return ()
     gpus = _chosen_gpus(execution)
     workers = _worker_count(execution, gpus)
-    threads = _threads(max(1, cores() // workers))
-    return tuple(_slot(number, execution, gpus, threads) for number in range(workers))
+    common = {VARIABLE: backend(), **_threads(max(1, cores() // workers))}
+    return tuple(_slot(number, execution, gpus, common) for number in range(workers))
 
 
 def workers_of(execution: Execution) -> int:
@@ -81,16 +83,16 @@ def _worker_count(execution: Execution, gpus: tuple[Gpu, ...]) -> int:
         return execution.workers
     if gpus:
         return len(gpus) * execution.workers_per_gpu
-    room = free_memory() / GIB / (execution.memory or WORKER_GIB)
+    room = SHARED_OUT * free_memory() / GIB / (execution.memory or WORKER_GIB)
     return max(1, min(cores(), int(room), MOST_AUTOMATIC))
 
 
-def _slot(number: int, execution: Execution, gpus: tuple[Gpu, ...], threads: Mapping[str, str]) -> Slot:
+def _slot(number: int, execution: Execution, gpus: tuple[Gpu, ...], common: Mapping[str, str]) -> Slot:
     name = f"worker {number}"
     if not gpus:
         # JAX looks for other devices than GPUs, too.
         hidden = {VISIBLE: "-1"} | ({"JAX_PLATFORMS": "cpu"} if execution.gpus == 0 else {})
-        return Slot(name, None, {**threads, **hidden})
+        return Slot(name, None, {**common, **hidden})
     gpu = gpus[number % len(gpus)]
     shared = {
         VISIBLE: gpu.entry,
@@ -98,12 +100,12 @@ def _slot(number: int, execution: Execution, gpus: tuple[Gpu, ...], threads: Map
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
     }
-    return Slot(f"{name} on {gpu.name}", gpu, {**threads, **shared, **_cap(execution.gpu_memory, gpu)})
+    return Slot(f"{name} on {gpu.name}", gpu, {**common, **shared, **_cap(execution.gpu_memory, gpu)})
 
 
 def _cap(gib: float | None, gpu: Gpu) -> dict[str, str]:
     """JAX takes its cap as a share, from the environment; TensorFlow's is set by the worker."""
-    if gib is None or os.environ.get("KERAS_BACKEND") != "jax":
+    if gib is None or backend() != "jax":
         return {}
     whole = gpu_gib(gpu)
     if whole is None:

@@ -41,7 +41,10 @@ class Execution(Words):
         default=1, ge=1, le=64, description="Trainings at the same time on each GPU, with workers: auto."
     )
     gpu_memory: float | None = Field(
-        default=None, gt=0, le=MOST_GIB, description="Most GPU memory of a worker in GiB; no limit if left out."
+        default=None,
+        gt=0,
+        le=MOST_GIB,
+        description="Most GPU memory of a worker in GiB; no limit if left out.",
     )
     memory: float | None = Field(
         default=None,

@@ -1,6 +1,5 @@
 """A search goes on with an edited space."""
 
-import json
 from collections.abc import Collection
 from dataclasses import replace
 
@@ -10,7 +9,6 @@ from archsearch.space import Edit, SearchSpace
 from archsearch.study.candidates import seeds_of
 from archsearch.study.record import Record
 from archsearch.study.store import edit_since
-from archsearch.study.values import Header
 
 
 def go_on_with(record: Record, space: SearchSpace, *, continue_: bool) -> Edit:
@@ -46,7 +44,7 @@ def go_on_with(record: Record, space: SearchSpace, *, continue_: bool) -> Edit:
     )
     if not edit.words:
         if (present.space, present.space_text) != (header.space, header.space_text):
-            _put_words(record, present)
+            record.put_words(present)
             _mirror_again(record)
         return edit
     if edit.refused or not continue_:
@@ -56,14 +54,6 @@ def go_on_with(record: Record, space: SearchSpace, *, continue_: bool) -> Edit:
     record.change_space(present, edit.words)
     _mirror_again(record)
     return edit
-
-
-def _put_words(record: Record, header: Header) -> None:
-    """Store what the space says; unlike `Record.change_space` this leaves what waits as it is."""
-    words = {"space": header.space, "space_text": header.space_text}
-    with record._writing() as db:
-        for key, value in words.items():
-            db.execute("UPDATE search SET value = ? WHERE key = ?", (json.dumps(value), key))
 
 
 def _mirror_again(record: Record) -> None:

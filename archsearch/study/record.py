@@ -158,6 +158,12 @@ class Record(RecordReader):
         with self._writing() as db:
             _set(db, "mirrored", asdict(mirrored))
 
+    def put_words(self, header: Header) -> None:
+        """Store what the space says now, where that is no edit: what waits is left as it is."""
+        with self._writing() as db:
+            for key in ("space", "space_text"):
+                _set(db, key, getattr(header, key))
+
     def change_space(self, header: Header, words: Sequence[str]) -> None:
         """Go on with an edited space: what waits is thought of again, but for what a person has added.
 

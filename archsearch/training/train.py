@@ -4,16 +4,17 @@ import ctypes
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import keras
 
-from archsearch.architecture import HyperModelArchitecture
+from archsearch.architecture import Architecture, HyperModelArchitecture
 from archsearch.data.dataset import Dataset
 from archsearch.errors import is_full
-from archsearch.records import Ending, EpochRecord, Training, TrainingRun
+from archsearch.records import Ending, EpochRecord, Status, Training, TrainingRun
 from archsearch.training.network import is_resident
 from archsearch.training.own import OwnTraining
 from archsearch.training.watch import Watch
@@ -103,14 +104,17 @@ def _runs(
     arguments: Mapping[str, Any],
     checkpoint_seconds: float,
 ) -> Iterator[TrainingRun]:
-    architecture, several = training.architecture, len(training.seeds) > 1
+    architecture = training.architecture
+    several, is_on_jax = len(training.seeds) > 1, keras.backend.backend() == "jax"
+    is_own = isinstance(architecture, Architecture)
+    together = is_own and several and is_on_jax and is_resident(dataset)
     watches = [Watch(seed, training.recipe, partial(on_epoch, seed)) for seed in training.seeds]
     subject: Trainable
     if isinstance(architecture, HyperModelArchitecture):
         from archsearch.training.hyper import HyperModelTraining
 
         subject = HyperModelTraining(architecture, training.recipe, dataset, folder, arguments)
-    elif several and keras.backend.backend() == "jax" and is_resident(dataset):
+    elif together:
         from archsearch.training.together import SeedsTogether
 
         subject = SeedsTogether(training, dataset, watches)
@@ -118,10 +122,20 @@ def _runs(
         subject = OwnTraining(training, dataset, models, checkpoint_seconds)
     for watch in watches:
         run = _run(subject, watch, models / f"trial-{training.trial}-seed-{watch.seed}.keras")
+        if together and run.status is Status.OUT_OF_MEMORY and not run.epochs:
+            break
         try:
             yield run
         finally:
             subject.forget(watch.seed)  # now that somebody else knows of the run
+    else:
+        return
+    # Seeds that are too large together may not be so one after the other.
+    del subject
+    _free()
+    for seed in training.seeds:
+        one = replace(training, seeds=(seed,))
+        yield from _runs(one, dataset, on_epoch, models, folder, arguments, checkpoint_seconds)
 
 
 def _run(subject: Trainable, watch: Watch, path: Path) -> TrainingRun:

@@ -70,7 +70,7 @@ def test_a_builder_ends_in_the_middle_of_a_build_when_its_driver_is_gone(builder
     builder.stops = lambda: time.monotonic() > begun + 0.5
     child = builder._child
     builder._child, kill = child, child.kill
-    child.kill = child.pipe.close
+    child.kill = child._held.close
     with pytest.raises(BuildStopped):
         built(builder, "Slow", units=32)
     try:
