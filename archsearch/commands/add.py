@@ -57,6 +57,7 @@ def add_architecture(place: Place, line: str, name: str | None) -> None:
             f"{space.constraints.parameters:,}"
         )
     _require_new(candidate, trials, asked)
+    _require_unplanned(candidate, header)
     if name is not None:
         _require_new_name(name, header, trials, asked)
     mailbox.send(Add(candidate.architecture, name))
@@ -113,6 +114,17 @@ def _require_new(candidate: Candidate, trials: Sequence[TrialResult], asked: Seq
             raise Refused(f"{line}: trial {trial.number} is the same with the same recipe: {_how(trial)}")
     if any(request.architecture == candidate.architecture for request in asked):
         raise Refused(f"{line} was added before: it is trained next")
+
+
+def _require_unplanned(candidate: Candidate, header: Header) -> None:
+    """Check that the space itself does not name the architecture: it is trained in its turn, by its name."""
+    planned = SearchSpace.from_mapping({**header.space, "name": header.name}).named_architectures
+    for name, architecture in planned.items():
+        if architecture == candidate.architecture:
+            line = architecture.notation
+            raise Refused(
+                f"{line}: architectures.{name} of the space is the same, and is trained in its turn"
+            )
 
 
 def _require_new_name(name: str, header: Header, trials: Sequence[TrialResult], asked: Sequence[Add]) -> None:

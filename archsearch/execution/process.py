@@ -39,8 +39,9 @@ class _Task:
         What `oom_kills` said at its beginning.
     waiting : set of int
         The seeds whose epoch waits for an answer.
-    epoch_seconds, seconds : float
-        Since its epoch and the whole began, without the time that the worker still started.
+    epoch_seconds, run_seconds, seconds : float
+        Since its epoch, its run with the present seed and the whole began, without the time that the worker
+        still started.
     """
 
     training: Training
@@ -48,6 +49,7 @@ class _Task:
     kills_before: int
     waiting: set[int] = field(default_factory=set)
     epoch_seconds: float = 0.0
+    run_seconds: float = 0.0
     seconds: float = 0.0
 
     @property
@@ -143,6 +145,7 @@ class WorkerProcess:
         task = self._task
         if task and self.ready:
             task.seconds += seconds
+            task.run_seconds += seconds
             task.epoch_seconds += 0 if task.waiting else seconds
         use = Use(
             memory=self._footprint.resident(),
@@ -166,7 +169,7 @@ class WorkerProcess:
         if isinstance(event, EpochEnded):
             task.waiting.add(event.seed)
             return
-        run = event.run
+        run, task.run_seconds = event.run, 0.0
         task.seeds_left.remove(run.seed)
         is_last = not run.status.has_result or not task.seeds_left
         self._wear.models += is_last or task.builds_anew

@@ -9,7 +9,7 @@ from archsearch.space.parameters import Words
 MOST_WORKERS = 256
 
 # No machine has more; bytes of it are still a number that can be counted in.
-MOST_GIB = 1e6
+MOST_GIB = 1_000_000
 
 
 def _form(value: Any) -> str:

@@ -77,11 +77,6 @@ class Ahead:
         ----------
         timeout : float, optional
             In seconds; then it may still be on its way.
-
-        Raises
-        ------
-        ArchsearchError
-            If a user's HyperModel can no longer be built.
         """
         if self._asked is None:
             return

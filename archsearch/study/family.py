@@ -9,7 +9,6 @@ from dataclasses import replace
 from enum import Enum, auto
 from typing import Any
 
-from archsearch.errors import ArchsearchError
 from archsearch.records import TrialResult
 from archsearch.space import SearchSpace
 from archsearch.space.family_words import HyperModelFamily
@@ -70,6 +69,8 @@ class Family:
     proposals : Proposals
     exhausted : str or None
         Why nothing more can be asked of the family; None while something can.
+    is_broken : bool
+        Whether that is because its models can't be built any more.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Family:
     ) -> None:
         self.name = name
         self.exhausted: str | None = None
+        self.is_broken = False
         self._space = space
         self._sample = sample
         self._misses: Counter[Miss] = Counter()
@@ -134,13 +136,10 @@ class Family:
         if not proposal.params and why is not Miss.UNBUILDABLE:
             self._exhaust()
 
-    def require_buildable(self, candidate: Unbuildable) -> None:
-        """Check that values are to blame for a failed build, where nothing has been built for long.
+    def end_if_broken(self, candidate: Unbuildable) -> None:
+        """End the family where nothing has been built for long, unless values are to blame.
 
-        Raises
-        ------
-        ArchsearchError
-            If what was built before can't be built now, or nothing ever was; with the last reason.
+        They are if what was built before can be built now. The other families go on.
         """
         failed = self._misses[Miss.UNBUILDABLE]
         if failed < MOST_UNBUILDABLE or failed < self._misses.total():
@@ -149,9 +148,8 @@ class Family:
             again = self._sample(self.name, Given(self._last_built))
             if isinstance(again, Candidate):
                 return
-        raise ArchsearchError(
-            f"families.{self.name}: {failed} builds in a row failed; the last: " + candidate.reason
-        )
+        self.exhausted = f"{failed} builds in a row failed; the last: {candidate.reason}"
+        self.is_broken = True
 
     def _exhaust(self) -> None:
         most = self._space.constraints.parameters

@@ -86,6 +86,12 @@ class Planner:
         """The families of which nothing more can be asked, with the reasons."""
         return {name: family.exhausted for name, family in self._families.items() if family.exhausted}
 
+    @property
+    def broken(self) -> str | None:
+        """Why a family's models can't be built any more; None where there is no such family."""
+        broken = (family for family in self._families.values() if family.is_broken)
+        return next((f"families.{family.name}: {family.exhausted}" for family in broken), None)
+
     def next_trial(self, number: int, total: int) -> Plan:
         """What is trained next, if fewer than `total` trials are planned."""
         if self._planned >= total:
@@ -147,7 +153,7 @@ class Planner:
             made.append(family.proposals.proposal(proposal, None))
             family.count(made[-1])
             if isinstance(candidate, Unbuildable):
-                family.require_buildable(candidate)
+                family.end_if_broken(candidate)
         return None
 
     def _is_new(self, candidate: Candidate | Unbuildable) -> TypeGuard[Candidate]:

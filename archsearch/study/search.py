@@ -57,7 +57,7 @@ class Search:
     driver_seconds : float
         Spent on other things than waiting.
     common_failure : str or None
-        The reason for which the last trials failed, where that ended the search.
+        Why it was given up: the last trials failed for one reason, or a family can't be built any more.
     too_long : float or None
         Seconds that the next trial would have taken, where that ended the search.
     """
@@ -165,6 +165,9 @@ class Search:
             return Outcome.HOURS_REACHED
         if not self._trials:
             raise self._nothing_to_try()
+        if self._planner.broken:
+            self.common_failure = self._planner.broken
+            return Outcome.GIVEN_UP
         succeeded = any(not trial.status.is_failure for trial in self._trials.values())
         return Outcome.FINISHED if succeeded else Outcome.ALL_FAILED
 
@@ -356,4 +359,5 @@ def _with_epochs(run: TrainingRun, reported: Sequence[EpochRecord]) -> TrainingR
     """A training with what it reported, where it ended with the worker: the record has it too."""
     if run.epochs:
         return run
-    return replace(run, epochs=tuple(reported), seconds=sum(epoch.seconds for epoch in reported))
+    seconds = max(run.seconds, sum(epoch.seconds for epoch in reported))
+    return replace(run, epochs=tuple(reported), seconds=seconds)

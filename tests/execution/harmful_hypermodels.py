@@ -2,6 +2,7 @@
 # ruff: noqa: ARG002 - the words are KerasTuner's
 
 import ctypes
+import sys
 import time
 
 import keras
@@ -59,6 +60,16 @@ class Crashes(keras_tuner.HyperModel):
 
     def build(self, hp):
         return stack(Does(lambda: ctypes.string_at(0)))
+
+
+class Quits(keras_tuner.HyperModel):
+    """It ends its process, as a script would."""
+
+    def build(self, hp):
+        return stack()
+
+    def fit(self, hp, model, *args, **words):
+        sys.exit("no licence")
 
 
 class NanFromThirdEpoch(keras_tuner.HyperModel):

@@ -42,6 +42,7 @@ def nvidia_smi(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     return lists
 
 
@@ -184,7 +185,7 @@ def test_jax_is_told_the_cap_on_gpu_memory_as_a_share_of_it(nvidia_smi, monkeypa
 
 def test_without_gpus_workers_share_the_cores_and_the_memory(nvidia_smi, monkeypatch):
     nvidia_smi(None)
-    monkeypatch.setattr("archsearch.execution.slots.free_memory", lambda: 3 * 2**30)
+    monkeypatch.setattr("archsearch.execution.slots.free_memory", lambda: 4 * 2**30)
     cores = machine.cores()
     slots = slots_for(Execution())
     assert len(slots) == workers_of(Execution()) == min(cores, 2)

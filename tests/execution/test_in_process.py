@@ -5,7 +5,7 @@ import time
 import pytest
 from real_workers import DIGITS, answered, events, setup_in, training, workers
 
-from archsearch.errors import DataError
+from archsearch.errors import ArchsearchError, DataError, Refused
 from archsearch.execution import EpochEnded, local_executor
 from archsearch.execution.local import InProcess
 from archsearch.records import Ending, Status
@@ -59,6 +59,37 @@ def test_closing_in_the_middle_of_a_training_takes_less_than_a_second_and_leaves
     assert time.monotonic() - begun < 1
     here._thread.join(30)  # it may still be freeing memory
     assert not here._thread.is_alive()
+
+
+def test_user_code_that_ends_its_process_has_failed_and_the_search_goes_on(here):
+    pytest.importorskip("keras_tuner")
+    here.submit(training(0, hypermodel="Quits"))
+    _, (ended,) = answered(here, 1)
+    assert (ended.run.status, ended.run.reason) == (Status.FAILED, "SystemExit: no licence")
+    here.submit(training(1, epochs=1))
+    assert answered(here, 1)[1][0].run.status is Status.COMPLETED
+
+
+def test_whatever_ends_the_thread_of_the_trainings_ends_the_search(tmp_path, monkeypatch):
+    def ends(*_):
+        raise SystemExit(7)
+
+    monkeypatch.setattr("archsearch.execution.local.serve", ends)
+    with pytest.raises(ArchsearchError, match="this process can't train: SystemExit: 7"):
+        events(InProcess(setup_in(tmp_path)), lambda seen: seen, seconds=5)
+
+
+def test_without_gpus_they_are_hidden_from_the_searchs_own_process(tmp_path, monkeypatch):
+    import tensorflow as tf
+
+    def is_late(devices, kind):
+        assert (devices, kind) == ([], "GPU")
+        raise RuntimeError("Visible devices cannot be modified after being initialized")
+
+    monkeypatch.setattr(tf.config, "set_visible_devices", is_late)
+    executor = local_executor(setup_in(tmp_path), Execution(workers=0, gpus=0), (), tmp_path / "logs")
+    with pytest.raises(Refused, match="computes on a GPU already"):
+        events(executor, lambda seen: seen, seconds=30)
 
 
 def test_other_data_than_the_search_began_with_end_it(tmp_path):

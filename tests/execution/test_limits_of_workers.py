@@ -60,10 +60,17 @@ def test_a_trial_that_takes_longer_than_a_trial_may_has_timed_out(pool):
     assert run.reason == "not done after 0.001 hours (execution.hours_per_trial)"
 
 
-def test_a_model_that_crashes_its_process_has_failed_by_name_of_the_signal(pool):
+def test_a_model_that_crashes_its_process_has_failed_by_name_of_the_signal_and_leaves_no_files(pool):
+    models = pool._workers[0]._setup.models
+    names = ["trial-6-seed-0.checkpoint", "unfinished-trial-6-seed-0.keras", "trial-66-seed-0.checkpoint"]
+    models.mkdir(exist_ok=True)
+    for name in names:
+        (models / name).touch()
     run = hurt(pool, 6, "Crashes")
     assert run.status is Status.FAILED
     assert run.reason.startswith("the worker process was killed by SIGSEGV")
+    assert "port.cc" not in run.reason
+    assert [(models / name).exists() for name in names] == [False, False, True]
 
 
 def test_a_model_of_nan_from_the_third_epoch_has_diverged_there(pool):

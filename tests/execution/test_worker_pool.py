@@ -1,14 +1,15 @@
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
-from real_workers import answered, events, training, worker_of, workers
+from real_workers import LIMITS, answered, events, training, worker_of, workers
 
-from archsearch.errors import ArchsearchError, DataError, Refused
-from archsearch.execution import EpochEnded, require_backend
+from archsearch.errors import ArchsearchError, DataError
+from archsearch.execution import EpochEnded
 from archsearch.records import Ending, Status
 
 PRUNED = Ending(Status.PRUNED, "worse than others")
@@ -191,14 +192,16 @@ def test_a_worker_that_loads_other_samples_than_the_search_began_with_ends_it(tm
         pool.close()
 
 
-def test_a_backend_that_archsearch_does_not_train_with_is_refused_by_its_name(monkeypatch):
-    monkeypatch.setenv("KERAS_BACKEND", "a.b")
-    with pytest.raises(
-        Refused, match=r"KERAS_BACKEND is a\.b; archsearch trains with tensorflow or jax: set KERAS_BACKEND"
-    ):
-        require_backend()
-
-
-def test_the_backend_that_is_installed_is_accepted_without_importing_it(monkeypatch):
-    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
-    require_backend()
+@pytest.mark.slow
+def test_a_start_that_is_silent_has_patience_and_is_tried_once_more(tmp_path, monkeypatch):
+    program = tmp_path / "silent"
+    program.write_text(f"#!/bin/sh\necho start >> {tmp_path}/starts\nexec sleep 60\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    pool = workers(tmp_path, 1, limits=replace(LIMITS, silent_seconds=0.1))
+    try:
+        with pytest.raises(ArchsearchError, match=r"could not start: no sign of life .* for 1 seconds"):
+            events(pool, lambda seen: seen, seconds=20)
+    finally:
+        pool.close()
+    assert (tmp_path / "starts").read_text() == "start\n" * 2

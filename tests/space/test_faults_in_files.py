@@ -88,6 +88,11 @@ def faults(tmp_path, text):
             "execution: {workers: many}",
             "3:13: execution.workers: must be auto or a whole number, not 'many'",
         ),
+        ("execution: {memory: 1.0e+300}", "3:13: execution.memory: must be at most 1000000.0, not 1e+300"),
+        (
+            "execution: {gpu_memory: 1.0e+300}",
+            "3:13: execution.gpu_memory: must be at most 1000000.0, not 1e+300",
+        ),
         ("execution: {gpus: 0.5}", "3:13: execution.gpus: must be all or a whole number, not 0.5"),
         (
             "name: a b",

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 from conftest import dataset_of
@@ -18,6 +19,7 @@ from archsearch.architecture import Architecture, ConvBlock, DenseBlock
 from archsearch.data.dataset import Dataset
 from archsearch.records import Augmentation, Ending, EpochRecord, Recipe, Status, Training, TrainingRun
 from archsearch.training import train
+from archsearch.training.jax_program import SeedsProgram
 from archsearch.training.own import OwnTraining
 from archsearch.training.together import SeedsTogether
 from archsearch.training.watch import Watch
@@ -70,6 +72,16 @@ def with_a_nan(training: Training, dataset: Dataset) -> list[TrainingRun]:
     return [watch.run(None, 0.0, {}) for watch in watches]
 
 
+def too_large_together(training: Training, dataset: Dataset, folder: Path) -> list[TrainingRun]:
+    """The GPU has no room for the program of all seeds."""
+
+    def train_epoch(*_: object) -> None:
+        raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 7 bytes.")
+
+    with patch.object(SeedsProgram, "train_epoch", train_epoch):
+        return list(train(training, dataset, none, folder, Path()))
+
+
 def main(folder: Path) -> None:
     loaded = load_digits()
     images = loaded.images[:360, ..., np.newaxis] / 16
@@ -98,6 +110,7 @@ def main(folder: Path) -> None:
     results["nan"] = with_a_nan(short, digits)
     lost = replace(short, recipe=replace(short.recipe, learning_rate=1e30))
     results["all nan"] = ending(lost, digits, folder, {})
+    results["too large together"] = too_large_together(short, digits, folder)
     (folder / "results.pickle").write_bytes(pickle.dumps(results))
     np.save(folder / "validation.npy", digits.x.take(digits.split.val))
 

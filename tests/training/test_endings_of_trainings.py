@@ -111,6 +111,7 @@ def test_a_loss_that_is_no_number_ends_the_training_as_diverged(digits, tmp_path
     ("error", "status"),
     [
         (ValueError("no such\n  layer"), Status.FAILED),
+        (SystemExit("no licence"), Status.FAILED),
         (MemoryError("too large"), Status.OUT_OF_MEMORY),
         (RuntimeError("RESOURCE_EXHAUSTED: OOM when allocating"), Status.OUT_OF_MEMORY),
     ],
@@ -162,13 +163,18 @@ def test_a_model_that_can_not_be_saved_is_a_failed_training(digits, tmp_path):
     assert run.model is None
 
 
-def test_a_full_disk_raises_instead_of_being_held_against_the_architecture(digits, tmp_path, monkeypatch):
-    def full(*_, **__):
-        raise OSError(errno.ENOSPC, "No space left on device")
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_full_disk_raises_instead_of_being_held_against_the_architecture_and_is_not_filled_further(
+    digits, tmp_path, monkeypatch, number
+):
+    def full(_, path):
+        path.write_text("half of a model")
+        raise OSError(number, "No room")
 
     monkeypatch.setattr(keras.Model, "save", full)
-    with pytest.raises(OSError, match="No space left"):
-        trained(digits, tmp_path)
+    with pytest.raises(OSError, match="No room"):
+        trained(digits, tmp_path, epochs=1)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_early_stopping_at_the_epoch_of_pruning_keeps_the_training(digits, tmp_path):

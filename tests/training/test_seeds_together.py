@@ -104,6 +104,14 @@ def test_a_first_seed_without_numbers_is_the_only_one(results):
     assert told == [(3, 1)]
 
 
+def test_seeds_that_are_too_large_together_are_trained_one_after_the_other(results):
+    runs = results["too large together"]
+    assert [(run.seed, run.status) for run in runs] == [(seed, Status.COMPLETED) for seed in SEEDS]
+    assert not any("seeds_together" in run.environment for run in runs)
+    for run, other in zip(runs, results["plain"][1], strict=True):
+        np.testing.assert_allclose(curves(run), curves(other), rtol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["dense", "cnn"])
 def test_a_model_saved_under_jax_predicts_the_recorded_probabilities_under_tensorflow(folder, results, name):
     import keras

@@ -1,0 +1,26 @@
+"""A child process that does what the variable ``DOES`` says, for tests."""
+
+import ctypes
+import os
+import struct
+import subprocess
+import sys
+import time
+
+from archsearch.execution.child import connected
+
+
+def half_a_message(pipe):
+    pipe.send("begun")
+    os.write(pipe.fileno(), struct.pack("!i", 5_000_000) + b"x" * 1000)
+    time.sleep(60)
+
+
+def keeps_the_lock(pipe):
+    """It starts a process, and then lets no other thread of its own run."""
+    pipe.send(subprocess.Popen(["sleep", "60"]).pid)
+    ctypes.PyDLL(None).sleep(60)
+
+
+if __name__ == "__main__":
+    globals()[os.environ["DOES"]](connected(*map(int, sys.argv[1:]))[0])

@@ -1,0 +1,70 @@
+"""A process of archsearch's own can neither hold up the one that started it nor outlive it."""
+
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from archsearch.execution.child import Child, last_printed
+
+
+@pytest.fixture
+def started():
+    """Start a child that does one of the things that `odd_children` can do."""
+    children = []
+
+    def start(does):
+        words = {"DOES": does, "PYTHONPATH": str(Path(__file__).parent)}
+        children.append(Child("odd_children", tempfile.TemporaryFile(), words))  # noqa: SIM115 - it closes it
+        return children[-1]
+
+    yield start
+    for child in children:
+        child.kill()
+
+
+def test_half_a_message_holds_up_nobody(started):
+    child = started("half_a_message")
+    assert child.receive(30) == "begun"
+    begun = time.monotonic()
+    assert child.receive(0.3) is None
+    assert time.monotonic() - begun < 5
+
+
+def test_a_child_that_keeps_pythons_lock_ends_with_its_driver_and_so_does_what_it_started(started):
+    child = started("keeps_the_lock")
+    grandchild = psutil.Process(child.receive(30))
+    child._held.close()  # as the kernel does when the driver ends
+    assert child.process.wait(10) == -signal.SIGKILL
+    assert not psutil.wait_procs([grandchild], timeout=10)[1]
+
+
+def test_a_file_in_the_working_folder_stands_for_none_of_pythons_modules(started, tmp_path, monkeypatch):
+    (tmp_path / "random.py").write_text("raise SystemExit('not the one of Python')")
+    monkeypatch.chdir(tmp_path)
+    assert started("half_a_message").receive(30) == "begun"
+
+
+@pytest.mark.parametrize(
+    ("log", "told"),
+    [
+        ("", ""),
+        ("one\n  two\n", "one two"),
+        (
+            "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n"
+            "I0000 00:00:1795306672.772958   27977 port.cc:153] oneDNN custom operations are on.\n"
+            "2026-01-02 10:00:00.123456: W tensorflow/core/x.cc:41] Allocation exceeds 10%\n"
+            "terminate called after throwing an instance of 'std::bad_alloc'\n",
+            "terminate called after throwing an instance of 'std::bad_alloc'",
+        ),
+        (
+            "F0000 00:00:1795306672.772958 27977 x.cc:1] Check failed\n",
+            "F0000 00:00:1795306672.772958 27977 x.cc:1] Check failed",
+        ),
+    ],
+)
+def test_what_a_process_last_printed_is_told_without_what_tensorflow_says_of_itself(log, told):
+    assert last_printed(log) == told
