@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from archsearch.architecture import Scalar
+from archsearch.execution.backend import require_backend
 from archsearch.execution.child import Child, ChildEnded
 from archsearch.suggest import Suggest
 
@@ -174,6 +175,8 @@ class Builder:
         ------
         BuildStopped
             If `stops` says so before the build is done.
+        Refused
+            If the library Keras is to run on can't be used.
         """
         child = self._started()
         child.send(Build(family, known, suggest is not None, epochs, batch_size))
@@ -201,6 +204,7 @@ class Builder:
         if self._builds == MOST_BUILDS:
             self.close()
         if self._child is None:
+            require_backend()
             log = tempfile.TemporaryFile()  # noqa: SIM115 - the child's to close
             self._child = Child("archsearch.execution.builder", log, _ENVIRONMENT)
             self._child.send(self._setup)

@@ -10,6 +10,7 @@ pytest.importorskip("keras_tuner")
 
 import hypermodels_of_a_user as user
 
+from archsearch.errors import Refused
 from archsearch.execution.builds import (
     Builder,
     BuilderSetup,
@@ -61,6 +62,14 @@ def test_a_build_that_takes_its_process_with_it_has_failed_and_the_next_one_is_m
     assert isinstance(failed, BuildFailed)
     assert "the process that builds it ended with exit code 3" in failed.reason
     assert isinstance(built(builder, "Slow"), Built)
+
+
+def test_a_backend_that_can_not_be_used_is_no_fault_of_the_hypermodel(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "numpy")
+    with pytest.raises(Refused, match="KERAS_BACKEND is numpy"):
+        built(Builder(BuilderSetup(SOURCES, Path(), user.SHAPE, user.CLASSES)), "Slow")
 
 
 def test_a_builder_ends_in_the_middle_of_a_build_when_its_driver_is_gone(builder: Builder) -> None:
