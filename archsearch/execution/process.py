@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from archsearch.architecture import HyperModelArchitecture
-from archsearch.errors import ArchsearchError
+from archsearch.errors import ArchsearchError, Refused
 from archsearch.execution.child import Child, ChildEnded
 from archsearch.execution.executor import EpochEnded, Event, RunEnded
 from archsearch.execution.footprint import Footprint
@@ -160,6 +160,11 @@ class WorkerProcess:
         limits = replace(self._limits, silent_seconds=PATIENCE_AT_START * self._limits.silent_seconds)
         if ending := limits.broken_by(use):
             is_silent = ending.status is Status.TIMED_OUT
+            if not is_silent and not self._has_been_ready:
+                raise Refused(
+                    f"a worker needs more memory than it may have before it trains: {ending.reason}; allow "
+                    "more, or use fewer workers"
+                )
             yield from self._failed_start(ending.reason, SILENT_STARTS if is_silent else 0)
 
     def _take(self, event: Event) -> None:
@@ -195,7 +200,9 @@ class WorkerProcess:
         self.replace()
         if task:
             _remove_unfinished(self._setup.models, task.training.trial)
-            run = TrainingRun(task.seeds_left[0], ending.status, reason=ending.reason)
+            run = TrainingRun(
+                task.seeds_left[0], ending.status, reason=ending.reason, seconds=task.run_seconds
+            )
             yield RunEnded(task.training.trial, run)
 
     def _failed_start(self, why: str, retries: int = 0) -> Iterator[Event]:

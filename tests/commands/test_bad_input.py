@@ -96,7 +96,7 @@ def test_the_same_name_for_another_space_is_refused_with_the_words_that_changed(
     result = invoke("run", written(changed), "--store", searched.folder / "mlruns")
     assert result.exit_code == 2
     assert "training.epochs: 6 → 7" in result.stderr
-    assert 'families.cnn.pooling: ["max", "average"] → "max"' in result.stderr
+    assert "families.cnn.pooling: [max, average] → max" in result.stderr
     assert "--new" in result.stderr
 
 
@@ -211,7 +211,13 @@ def test_trainings_that_give_nan_are_recorded_and_if_all_do_the_exit_code_is_4(t
     for code, out in ((done.returncode, done.stdout), (again.exit_code, again.stdout)):
         result = json.loads(out.splitlines()[-1])
         assert (code, result["status"]) == (4, "all_failed")
-        assert result["trials"] == {"completed": 0, "stopped": 0, "pruned": 0, "failed": 2}
+        assert result["trials"] == {
+            "completed": 0,
+            "stopped": 0,
+            "pruned": 0,
+            "skipped": 0,
+            "failed": 2,
+        }
         assert (result["best"], result["ranking"]) == (None, [])
     assert "Traceback" not in done.stderr + again.stderr
     assert "no finite number at epoch" in Path(result["report"]).read_text()

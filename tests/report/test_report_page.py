@@ -10,7 +10,7 @@ import matplotlib as mpl
 import pytest
 from searches import judged, search, with_losses
 
-from archsearch.errors import StoreError
+from archsearch.errors import StorageFull, StoreError
 from archsearch.records import SpaceChange
 from archsearch.report import write_report
 
@@ -199,7 +199,7 @@ def test_a_failed_write_keeps_the_older_page(snapshot, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(StoreError, match="No space left"):
+    with pytest.raises(StorageFull, match="No space left"):
         write_report(*judged(snapshot), path)
     assert path.read_text() == "older"
     assert list(tmp_path.iterdir()) == [path]
