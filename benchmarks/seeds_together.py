@@ -1,12 +1,14 @@
 """Eight seeds of one stack in one program on JAX, beside eight separate Keras ``fit``s on JAX.
 
-``.venv/bin/python benchmarks/seeds_together.py [WIDTHS]``, where WIDTHS is the stack, ``32,64,128`` if it is
-not given. Digits, 20 epochs, batch 64, batch normalisation and dropout. Each side runs in a fresh process per
-round; libraries are imported before the time begins, building, compiling and (ours) saving the models lie
-within. The peer validates with ``validation_data``; ours measures train and validation loss, and records.
+``.venv/bin/python benchmarks/seeds_together.py [WIDTHS] [--rounds N]``, where WIDTHS is the stack,
+``32,64,128`` if it is not given. Digits, 20 epochs, batch 64, batch normalisation and dropout. Each side runs
+in a fresh process per round; libraries are imported before the time begins, building, compiling and (ours)
+saving the models lie within. The peer validates with ``validation_data``; ours measures train and validation
+loss, and records.
 Exits 1 where the figure is missed.
 """
 
+import argparse
 import json
 import os
 import platform
@@ -14,7 +16,6 @@ import statistics
 import subprocess
 import sys
 
-ROUNDS = 3
 SEEDS = 8
 REACH = 0.35
 SIDES = ("separate fits", "one program")
@@ -71,18 +72,18 @@ def side(name: str, widths: tuple[int, ...]) -> None:
 
 
 def measured(name: str, widths: str) -> dict[str, object]:
-    words = [sys.executable, __file__, widths, name]
+    words = [sys.executable, __file__, widths, "--side", name]
     environment = {**os.environ, "KERAS_BACKEND": "jax", "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(words, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def main(widths: str) -> int:
+def main(widths: str, count: int) -> int:
     from importlib.metadata import version
 
-    rounds = [{name: measured(name, widths) for name in SIDES} for _ in range(ROUNDS)]
+    rounds = [{name: measured(name, widths) for name in SIDES} for _ in range(count)]
     device = rounds[0][SIDES[0]]["device"]
-    print(f"{SEEDS} seeds of {widths}, {ROUNDS} rounds, medians, {os.cpu_count()} cores, {device}")
+    print(f"{SEEDS} seeds of {widths}, {count} rounds, medians, {os.cpu_count()} cores, {device}")
     print(f"keras {version('keras')}, jax {version('jax')}, Python {platform.python_version()}")
     for name in SIDES:
         seconds = statistics.median(each[name]["seconds"] for each in rounds)
@@ -94,7 +95,14 @@ def main(widths: str) -> int:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 2:
-        side(sys.argv[2], tuple(map(int, sys.argv[1].split(","))))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("widths", nargs="?", default="32,64,128")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.side:
+        side(given.side, tuple(map(int, given.widths.split(","))))
     else:
-        sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else "32,64,128"))
+        sys.exit(main(given.widths, given.rounds))
