@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import archsearch.diagnosis.runs as runs
 from archsearch.commands.judging import judged_as_it_stands
-from archsearch.diagnosis import diagnose
 from archsearch.study import Place, Record
 
 RECORDED = Path(__file__).parent.parent / "recorded" / "digits.sqlite"
@@ -23,19 +21,6 @@ def place(tmp_path: Path) -> Place:
     place.folder.mkdir()
     shutil.copy(RECORDED, place.record)
     return place
-
-
-@pytest.fixture
-def judged(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The epochs of every curve that is judged from now on."""
-    seen: list[int] = []
-
-    def counting(curves, *args, **kwargs):
-        seen.append(len(curves.val_loss))
-        return diagnose(curves, *args, **kwargs)
-
-    monkeypatch.setattr(runs, "diagnose", counting)
-    return seen
 
 
 def told(place: Place) -> list[tuple[object, ...]]:
