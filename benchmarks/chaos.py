@@ -14,6 +14,7 @@ Exit code 1 says that something differed.
 
 import argparse
 import hashlib
+import math
 import os
 import random
 import signal
@@ -126,14 +127,20 @@ def children(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
     return []
 
 
-def disturb(search: Searching, kills: int, around: float, rng: random.Random) -> Counter[str]:
-    """Start the command and kill it, again and again; how often each kind of kill came before its end."""
+def disturb(search: Searching, kills: int, first: float, whole: float, rng: random.Random) -> Counter[str]:
+    """Start the command and kill it, again and again; how often each kind of kill came before its end.
+
+    The search takes `whole` seconds undisturbed and `first` until its first trial's end. The instants are
+    such that about two thirds of its trials are trained between the kills, on average.
+    """
     done: Counter[str] = Counter()
+    share = 2 * (2 / 3) * (whole - first) / kills
+    longest = first + (share + math.sqrt(share * (share + 4 * first))) / 2
     for number in range(kills):
         kill = (kill_all, kill_driver)[number % 2]
         with search.started() as process:
             with suppress(subprocess.TimeoutExpired):
-                process.wait(around * rng.uniform(0.1, 1.7))
+                process.wait(rng.uniform(0, longest))
             done[kill.__name__ if process.returncode is None else "came too late"] += 1
             kill(process)
     return done
@@ -284,14 +291,13 @@ def chaos(folder: Path, mlflow: str, options: argparse.Namespace) -> int:
     undisturbed = new_search(folder / "undisturbed", options.trials, mlflow)
     started = time.time()
     undisturbed.finish()
+    whole = time.time() - started
     with Record.open(undisturbed.record, read_only=True) as record:
         first = record.trials()[0][0].runs[0].epochs[-1].ended_at - started
-    print(
-        f"undisturbed: {time.time() - started:.0f} s, {first:.1f} s until the first trial's end", flush=True
-    )
+    print(f"undisturbed: {whole:.0f} s, {first:.1f} s until the first trial's end", flush=True)
     disturbed = new_search(folder / "disturbed", options.trials, mlflow)
     started = time.time()
-    done = disturb(disturbed, options.kills, first, rng)
+    done = disturb(disturbed, options.kills, first, whole, rng)
     disturbed.finish()
     print(f"killed {dict(done)}: {time.time() - started:.0f} s", flush=True)
     found = faults(undisturbed, options.trials) + faults(disturbed, options.trials)

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import optimizers
 
+from archsearch.models.fused import FusedAdam, FusedAdamW
 from archsearch.records import Recipe
 
 # Under TensorFlow XLA made small networks on a CPU four to six times slower; Keras' default depends on the
@@ -12,7 +13,9 @@ from archsearch.records import Recipe
 JIT_COMPILE = keras.backend.backend() == "jax"
 
 
-def compile_model(model: Any, recipe: Recipe, steps_per_epoch: int, metrics: tuple[str, ...] = ()) -> None:
+def compile_model(
+    model: Any, recipe: Recipe, steps_per_epoch: int, metrics: tuple[str, ...] = (), *, fused: bool = False
+) -> None:
     """Compile `model` in place.
 
     Parameters
@@ -25,8 +28,11 @@ def compile_model(model: Any, recipe: Recipe, steps_per_epoch: int, metrics: tup
         Batches in an epoch.
     metrics : tuple of str
         Keras' names of what is reported besides the loss.
+    fused : bool
+        Whether Adam steps by TensorFlow's own kernel: for a model that is never saved with its optimizer,
+        whose file would not load without archsearch.
     """
-    optimizer = _optimizer(recipe, _learning_rate(recipe, steps_per_epoch))
+    optimizer = _optimizer(recipe, _learning_rate(recipe, steps_per_epoch), fused)
     if recipe.precision == "mixed_float16":
         # Keras wraps by itself only where its global policy says so; without it small gradients become 0.
         optimizer = optimizers.LossScaleOptimizer(optimizer)
@@ -45,12 +51,13 @@ def _learning_rate(recipe: Recipe, steps_per_epoch: int) -> Any:
     return recipe.learning_rate
 
 
-def _optimizer(recipe: Recipe, learning_rate: Any) -> Any:
+def _optimizer(recipe: Recipe, learning_rate: Any, fused: bool) -> Any:
+    adam, adamw = (FusedAdam, FusedAdamW) if fused else (optimizers.Adam, optimizers.AdamW)
     match recipe.optimizer:
         case "adam":
-            return optimizers.Adam(learning_rate)
+            return adam(learning_rate)
         case "adamw":
-            return optimizers.AdamW(learning_rate, weight_decay=recipe.weight_decay)
+            return adamw(learning_rate, weight_decay=recipe.weight_decay)
         case "sgd":
             return optimizers.SGD(learning_rate, momentum=recipe.momentum)
         case "rmsprop":

@@ -1,6 +1,7 @@
 """An architecture as a compiled model that is trained with one seed after the other."""
 
 import math
+import random
 from typing import Any
 
 import keras
@@ -44,7 +45,7 @@ class Network:
         steps = math.ceil(len(dataset.split.train) / recipe.batch_size)
         self._architecture, self._recipe, self._classes = architecture, recipe, classes
         self.model = build(architecture, shape.input_shape, classes, recipe.augmentation, recipe.precision)
-        compile_model(self.model, recipe, steps)
+        compile_model(self.model, recipe, steps, fused=ON_TENSORFLOW)
         self._optimizer = self.model.optimizer
         self._optimizer.build(self.model.trainable_variables)
         self._at_start = [keras.ops.convert_to_numpy(each) for each in self._optimizer.variables]
@@ -57,7 +58,9 @@ class Network:
 
     def restart(self, seed: int) -> None:
         """Be as if built with `seed`: weights, dropout's and augmentation's random states, optimizer."""
-        keras.utils.set_random_seed(seed)
+        # All that Keras' layers draw their seeds from. ``keras.utils.set_random_seed`` would make TensorFlow
+        # forget its optimised programs, too: half a second to two, at the next epoch.
+        random.seed(seed)
         recipe = self._recipe
         reinitialise(self.model, self._architecture, self._classes, recipe.augmentation, recipe.precision)
         for variable, value in zip(self._optimizer.variables, self._at_start, strict=True):

@@ -1,6 +1,7 @@
 """A further seed of an architecture re-uses its compiled model, and is as if trained alone."""
 
 import json
+import random
 import subprocess
 import sys
 from dataclasses import replace
@@ -60,7 +61,7 @@ def test_a_model_initialised_anew_is_as_one_built_with_the_seed(architecture, au
     model = build(architecture, (8, 8, 1), 10, augmentation)
     for variable in model.variables:
         variable.assign(np.ones(variable.shape, variable.dtype))
-    keras.utils.set_random_seed(7)
+    random.seed(7)
     reinitialise(model, architecture, 10, augmentation)
     for found, value in zip(variables(model), wanted, strict=True):
         assert np.array_equal(found, value)
@@ -92,6 +93,27 @@ def test_nothing_is_traced_again_for_a_further_seed(digits, tmp_path, monkeypatc
     training = Training(0, DENSE, RECIPE, (0, 1, 2))
     counts = [len(traced) for _ in train(training, digits, lambda *_: None, tmp_path, Path())]
     assert counts == [counts[0]] * 3
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw"])
+def test_fused_steps_are_those_of_keras(optimizer, digits):
+    """The last digits of a sum apart."""
+    pytest.importorskip("tensorflow")
+    from archsearch.models import compile_model
+
+    x, y = (part[digits.split.train] for part in (digits.x.stored, digits.y))
+    weights = []
+    for fused in (False, True):
+        keras.utils.set_random_seed(5)
+        model = build(CNN, (8, 8, 1), 10)
+        recipe = replace(RECIPE, optimizer=optimizer, weight_decay=0.05)
+        compile_model(model, recipe, 4, fused=fused)
+        for step in range(4):
+            rows = slice(64 * step, 64 * (step + 1))
+            model.train_on_batch(x[rows], y[rows])
+        weights.append(model.get_weights())
+    for keras_own, ours in zip(*weights, strict=True):
+        assert ours == pytest.approx(keras_own, rel=1e-4, abs=1e-6)
 
 
 def test_each_seed_is_told_by_its_number_and_delivers_its_own_model(digits, tmp_path):
