@@ -3,8 +3,9 @@
     python benchmarks/folder.py FOLDER
 
 FOLDER has ``train`` and ``val`` with a folder of grey images for each of two classes. archsearch trains by
-its command with one worker; its epochs also measure both losses in inference mode, on the validation images
-and on as many training images, with everything that is recorded of them. The peer reads the same files with
+its command with one worker; an epoch lasts from the end of the one before to its own, as recorded: it also
+measures both losses in inference mode, on the validation images and on as many training images, and waits for
+the driver's answer. The peer reads the same files with
 ``image_dataset_from_directory``, decodes and scales them once (``cache``), shuffles, prefetches, and calls
 ``fit`` with the validation images, for the same network and batch size. The sides take turns, in processes of
 their own; medians over all epochs after each process's first.
@@ -18,7 +19,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from importlib import metadata
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,8 @@ def ours(images: Path) -> list[float]:
         (path,) = Path(folder).glob("mlruns/searches/*/record.sqlite")
         with Record.open(path, read_only=True) as record:
             (trial,) = record.trials()[0]
-    return [epoch.seconds for epoch in trial.runs[0].epochs[1:]]
+    ends = [epoch.ended_at for epoch in trial.runs[0].epochs]
+    return [end - before for before, end in pairwise(ends)]
 
 
 def theirs(images: Path) -> list[float]:

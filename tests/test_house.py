@@ -23,7 +23,7 @@ LOOKS_FORWARD = {("space/hypermodel.py", "archsearch.data.shapes")}
 HEAVY = {
     "keras": {"models", "data", "training"},
     "keras_tuner": {"models", "space"},
-    "tensorflow": {"training"},
+    "tensorflow": {"models", "training"},
     "jax": {"training"},
     "sklearn": {"data", "training"},
     "PIL": {"data"},

@@ -133,7 +133,7 @@ def _worked_on(
 
 @contextmanager
 def _brisk_threads() -> Iterator[None]:
-    """Have workers answered at once, whatever MLflow's thread computes: by default it may go on for 5 ms."""
+    """Have workers answered at once: by default the sampler's thread may go on computing for 5 ms."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_SECONDS)
     try:

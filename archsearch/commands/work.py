@@ -13,7 +13,7 @@ from archsearch.errors import ArchsearchError, SearchLocked, StoreError, Trackin
 from archsearch.ranking import best_run
 from archsearch.report import write_report
 from archsearch.study import Mirrored, Outcome, Place, Record
-from archsearch.tracking import Artifacts, Closing, Mirror, MirrorThread, Tracking, check_answers, first_line
+from archsearch.tracking import Artifacts, Closing, Following, Tracking, check_answers
 
 # Who interrupts a process may kill it seconds later: MLflow gets no more than this of them.
 INTERRUPTED_CLOSING_SECONDS = 2.0
@@ -66,15 +66,11 @@ class Work:
         if mirrored:
             self.record.set_mirrored(replace(mirrored, is_closed=False))
 
-    def start_mirror(self) -> MirrorThread:
+    def start_mirror(self) -> Following:
         """Start mirroring the record as it stands and grows."""
-        mirror = Mirror(self.tracking, self.record.snapshot())
-        mirror.open()
-        thread = MirrorThread(mirror, self.place.record)
-        thread.start()
-        return thread
+        return Following(self.tracking, self.record.snapshot(), self.place.record)
 
-    def end_mirror(self, mirror: MirrorThread, closing: Closing, timeout: float) -> str | None:
+    def end_mirror(self, mirror: Following, closing: Closing, timeout: float) -> str | None:
         """Bring MLflow into line with the record; what to tell the user if that failed."""
         is_closed = mirror.finish(closing, timeout)
         self.record.set_mirrored(
@@ -82,10 +78,10 @@ class Work:
         )
         if is_closed:
             return None
-        why = first_line(mirror.fault) if mirror.fault else f"no answer within {timeout:g} s"
+        why = mirror.fault or f"no answer within {timeout:g} s"
         return f"MLflow at {self.tracking.uri} is behind ({why}); the same command brings it into line"
 
-    def abandon(self, mirror: MirrorThread | None, fault: BaseException) -> None:
+    def abandon(self, mirror: Following | None, fault: BaseException) -> None:
         """Leave after a fault, such as a full disk, or a signal, as tidily as it allows."""
         if isinstance(fault, SearchLocked):
             return  # all of it is another process's by now
@@ -110,7 +106,7 @@ class Work:
         )
 
 
-def interrupted(work: Work, mirror: MirrorThread | None) -> SearchResult:
+def interrupted(work: Work, mirror: Following | None) -> SearchResult:
     """Leave quickly: what is recorded is safe, ranking and report can be had any time."""
     judged = judge(work.record.snapshot(), work.record.judgements(), anew=False)
     best = judged.ranked[0].trial if judged.ranked else None
@@ -123,7 +119,7 @@ def interrupted(work: Work, mirror: MirrorThread | None) -> SearchResult:
 
 
 def conclude(
-    work: Work, status: str, mirror: MirrorThread | None = None, notes: Sequence[str] = ()
+    work: Work, status: str, mirror: Following | None = None, notes: Sequence[str] = ()
 ) -> SearchResult:
     """Judge all trials against each other, write the report, bring MLflow into line.
 
@@ -154,7 +150,7 @@ def conclude(
     return work.result(judged, status, report, [*notes, note] if note else notes)
 
 
-def _bring_into_line(work: Work, mirror: MirrorThread | None, result: SearchResult) -> str | None:
+def _bring_into_line(work: Work, mirror: Following | None, result: SearchResult) -> str | None:
     mirrored = work.record.mirrored()
     now = (work.tracking.uri, work.record.revision(), True)
     if mirror is None and mirrored and (mirrored.uri, mirrored.revision, mirrored.is_closed) == now:

@@ -1,15 +1,16 @@
 """MLflow: a mirror of the record, and other people's experiments."""
 
+from archsearch.tracking.beside import Following
 from archsearch.tracking.experiments import read_experiment, tag_runs
+from archsearch.tracking.messages import Closing
 from archsearch.tracking.mirror import Artifacts, Mirror
 from archsearch.tracking.server import Tracking, check_answers, first_line, serve
-from archsearch.tracking.thread import Closing, MirrorThread
 
 __all__ = [
     "Artifacts",
     "Closing",
+    "Following",
     "Mirror",
-    "MirrorThread",
     "Tracking",
     "check_answers",
     "first_line",
