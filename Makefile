@@ -1,5 +1,6 @@
 # make demo   sets up .venv and searches the bundled handwritten digits
 # make test   sets up .venv and runs every check and test
+# make test-schedulers   runs searches under a real cron daemon and a real systemd: about nine minutes, as root
 # On a machine with an NVIDIA GPU: make demo DEVICE=gpu
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ BIN := .venv/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test chromium clean
+.PHONY: demo test test-schedulers chromium cron clean
 
 demo: .venv/$(DEVICE)
 	$(BIN)/archsearch run search_spaces/digits.yaml
@@ -19,6 +20,10 @@ test: .venv/dev chromium
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+# A cron daemon is started if none runs; the crontab is put back afterwards, byte for byte.
+test-schedulers: .venv/dev cron
+	$(BIN)/pytest -s tests/schedulers/real_cron.py tests/schedulers/real_systemd.py
 
 .venv/bin/pip:
 	$(PYTHON) -m venv .venv
@@ -38,6 +43,14 @@ chromium:
 		apt-get update -qq && apt-get install -y -qq chromium >/dev/null; \
 	else \
 		echo "no Chromium on PATH: the browser tests are skipped (apt-get install chromium)"; \
+	fi
+
+cron:
+	@command -v crontab >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -y -qq cron >/dev/null; \
+	else \
+		echo "no crontab on PATH: apt-get install cron" && false; \
 	fi
 
 clean:

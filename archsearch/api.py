@@ -17,9 +17,12 @@ def run(
     *,
     trials: int | None = None,
     hours: float | None = None,
+    until: str | None = None,
     max_gpu_hours: float | None = None,
+    if_locked: Literal["fail", "skip", "wait"] = "fail",
     workers: 'int | Literal["auto"] | None' = None,
     gpus: 'int | Literal["all"] | None' = None,
+    min_free_gpu_memory: float | str | None = None,
     keep: int | None = None,
     store: "str | PathLike[str]" = "mlruns",
     new: bool = False,
@@ -42,13 +45,21 @@ def run(
         The search's new total.
     hours : float, optional
         Stop after this long.
+    until : str, optional
+        Stop at this time, such as ``"06:00"``, the next one, or ``"2026-12-01 06:00 Europe/Berlin"``.
     max_gpu_hours : float, optional
         Stop after so many hours times GPUs in use.
+    if_locked : str
+        Where another process runs the search: ``"fail"`` and ``"skip"`` raise an error, ``"wait"`` waits
+        until it is free, within `hours` and `until`.
     workers : int or str, optional
         Trainings at the same time; 0 in this process, ``"auto"`` as the machine allows. Else as the space
         says, and so with the next two.
     gpus : int or str, optional
         GPUs to use of those that are visible, or ``"all"``; 0 for the CPU.
+    min_free_gpu_memory : float or str, optional
+        Use only GPUs with so much free memory, those with most of it first: ``8`` and ``"8GB"`` are 8 · 10⁹
+        bytes.
     keep : int, optional
         Trials whose weights are kept.
     store : str or path
@@ -77,6 +88,8 @@ def run(
         If the space, the data, the store or MLflow can't be used.
     archsearch.errors.SearchLocked
         If another process runs this search.
+    archsearch.errors.SearchSkipped
+        A kind of it: likewise, with `if_locked` ``"skip"``, or where the time was up before it was free.
     archsearch.errors.StorageFull
         If the disk is full; what was recorded is safe.
     """
@@ -84,13 +97,17 @@ def run(
     from archsearch.commands.progress import progress
     from archsearch.commands.run import run_search
     from archsearch.commands.spaces import read_space
+    from archsearch.commands.until import moment
 
     options = Options(
         trials=trials,
         hours=hours,
+        until=None if until is None else moment(until),
         max_gpu_hours=max_gpu_hours,
+        if_locked=if_locked,
         workers=workers,
         gpus=gpus,
+        min_free_gpu_memory=min_free_gpu_memory,
         keep=keep,
         store=Path(store),
         new=new,

@@ -6,17 +6,25 @@ Every command imports what it needs inside: ``--help`` loads none of it.
 import json
 import shlex
 import sys
+import traceback
+from collections.abc import Sequence
+from contextlib import nullcontext
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from archsearch import __version__
-from archsearch.errors import ArchsearchError, DataError, ExitCode, SpaceError, is_full
+from archsearch.errors import ArchsearchError, DataError, ExitCode, SearchSkipped, SpaceError, is_full
+
+if TYPE_CHECKING:
+    from archsearch.commands.lines import JsonLines
 
 EXIT_CODES = """\b
 Exit codes:
-  0   finished, nothing to do, or a bound you set was reached (the status says which)
+  0   finished, nothing to do, a bound you set was reached, or left to another process by --if-locked
+      (the status says which)
   1   a defect of archsearch
   2   refused before training: the space, the data, the store, MLflow, or the command line
   3   only with --require-good: no model is good
@@ -26,30 +34,74 @@ Exit codes:
 """
 
 
+STATUS_CODES = """\b
+Exit codes, the worst of all searches shown:
+  0   nothing needs attention
+  2   the store or a record can't be read; with --since also: no search was worked on
+  4   a search has failed
+  75  a search was interrupted or killed, and nobody runs it
+"""
+
 ONCE = ("--new", "--continue")
 """Flags of a command that are none of what repeats it."""
 
 
+SECONDS = {"m": 60, "h": 3_600, "d": 86_400}
+"""Of the units in which durations are given."""
+
+
 class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
+        if not _wants_json(ctx.args):
+            return self._invoke(ctx)
+        from archsearch.commands.lines import INTERRUPTED, json_lines
+
+        ctx.obj = lines = ctx.with_resource(json_lines())
+        try:
+            return self._invoke(ctx)
+        except click.ClickException as error:
+            lines.error(error.format_message(), error.exit_code)
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            lines.stopped("interrupted", INTERRUPTED, ExitCode.INTERRUPTED)
+            ctx.exit(ExitCode.INTERRUPTED)
+        except (click.exceptions.Exit, BrokenPipeError):
+            raise
+        except Exception:
+            lines.error(traceback.format_exc(), ExitCode.DEFECT)
+            ctx.exit(ExitCode.DEFECT)
+
+    def _invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except (SpaceError, DataError) as error:
             # A line begins with file:line:column, which editors and terminals make a link of.
-            click.echo(str(error), err=True)
-            ctx.exit(error.exit_code)
+            _fail(ctx, str(error), error.exit_code)
         except ArchsearchError as error:
-            click.echo(f"archsearch: {error}", err=True)
-            ctx.exit(error.exit_code)
+            _fail(ctx, f"archsearch: {error}", error.exit_code)
         except KeyboardInterrupt:
-            click.echo("archsearch: interrupted; everything recorded is saved", err=True)
-            ctx.exit(ExitCode.INTERRUPTED)
+            if ctx.obj is not None:
+                raise
+            _fail(ctx, "archsearch: interrupted; everything recorded is saved", ExitCode.INTERRUPTED)
         except BrokenPipeError:
             raise  # click ends quietly where nobody reads on, as in `archsearch diagnose … | head`
         except OSError as error:
             # Files that the user named or the disk they lie on; a defect would be another kind.
-            click.echo(f"archsearch: {error.filename or ''}: {error.strerror}", err=True)
-            ctx.exit(ExitCode.INTERRUPTED if is_full(error) else ExitCode.REFUSED)
+            code = ExitCode.INTERRUPTED if is_full(error) else ExitCode.REFUSED
+            _fail(ctx, f"archsearch: {error.filename or ''}: {error.strerror}", code)
+
+
+def _wants_json(words: Sequence[str]) -> bool:
+    """Whether a command is to log JSON, also where it is otherwise not understood."""
+    return "--log-format=json" in words or ("--log-format", "json") in pairwise(words)
+
+
+def _fail(ctx: click.Context, message: str, code: ExitCode) -> NoReturn:
+    if ctx.obj is None:
+        click.echo(message, err=True)
+    else:
+        ctx.obj.error(message, code)
+    ctx.exit(code)
 
 
 class _NumberOr(click.ParamType):  # type: ignore[type-arg]  # generic in later versions only
@@ -68,6 +120,24 @@ class _NumberOr(click.ParamType):  # type: ignore[type-arg]  # generic in later 
         if not str(value).isdecimal():
             self.fail(f"{value!r} is neither a whole number nor {self._word}.", param, ctx)
         return int(value)
+
+
+class _Duration(click.ParamType):  # type: ignore[type-arg]  # as above
+    """A number with its unit, as seconds."""
+
+    name = "duration"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002 - click's
+        return "90m|26h|7d"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number, unit = str(value)[:-1], SECONDS.get(str(value)[-1:])
+        if unit is None or not number.isdecimal():
+            self.fail(
+                f"{value!r} is no duration: give a whole number with its unit, m for minutes, h for hours, "
+                "d for days, such as 90m, 26h or 7d.", param, ctx,
+            )  # fmt: skip
+        return float(int(number) * unit)
 
 
 def _spaces(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[Any]:
@@ -133,6 +203,7 @@ def main() -> None:
       archsearch run space.yaml --hours 2   search it, at most two hours
       archsearch watch space                see how it goes on, from another terminal
       archsearch report digits              write the report again
+      archsearch schedule --help            search at night: by cron, systemd, Slurm or Kubernetes
       archsearch ui                         open MLflow on the store
       archsearch diagnose training.log      judge loss curves that you have
     """
@@ -149,10 +220,20 @@ def main() -> None:
     help="Stop after this long; the same command goes on.",
 )
 @click.option(
+    "--until", metavar="TIME",
+    help="Stop at this time: 06:00 (the next one), '06:00 Europe/Berlin', '2026-12-01 06:00', ISO 8601 with "
+    "an offset; without a time zone the local one is meant.",
+)  # fmt: skip
+@click.option(
     "--max-gpu-hours",
     type=click.FloatRange(min=0, min_open=True),
     help="Stop after so many hours times GPUs in use.",
 )
+@click.option(
+    "--if-locked", type=click.Choice(["fail", "skip", "wait"]), default="fail", show_default=True,
+    help="Where another process runs the search: exit with 99, exit with 0, or wait until it is free, "
+    "within --hours and --until.",
+)  # fmt: skip
 @click.option(
     "--workers", type=_NumberOr("auto"),
     help="Trainings at the same time; 0: in this process  [default: the space's, else auto].",
@@ -160,6 +241,11 @@ def main() -> None:
 @click.option(
     "--gpus", type=_NumberOr("all"),
     help="GPUs to use of those that are visible; 0: the CPU  [default: the space's, else all].",
+)  # fmt: skip
+@click.option(
+    "--min-free-gpu-memory", metavar="SIZE",
+    help="Use only GPUs with so much free memory, those with most of it first: 8GB, 8GiB, 8000MiB; GB are "
+    "10⁹ bytes, and meant without a unit.",
 )  # fmt: skip
 @click.option(
     "--keep", type=click.IntRange(min=1),
@@ -177,14 +263,23 @@ def main() -> None:
 )  # fmt: skip
 @click.option("--require-good", is_flag=True, help="Exit with 3 if no model is good.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object as the last line of stdout.")
+@click.option(
+    "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True,
+    help="json: stderr is one JSON object a line, for each event, note and error.",
+)  # fmt: skip
 @click.option("--quiet", is_flag=True, help="Show no progress.")
+@click.pass_obj
 def run(
+    lines: "JsonLines | None",
     space: str,
     trials: int | None,
     hours: float | None,
+    until: str | None,
     max_gpu_hours: float | None,
+    if_locked: Any,
     workers: int | str | None,
     gpus: int | str | None,
+    min_free_gpu_memory: str | None,
     keep: int | None,
     store: Path,
     new: bool,
@@ -193,6 +288,7 @@ def run(
     tracking: Any,
     require_good: bool,
     as_json: bool,
+    log_format: str,  # noqa: ARG001 - `lines` follows from it
     quiet: bool,
 ) -> None:
     """Search SPACE, a YAML file or the name of a bundled space, and rank what was found.
@@ -205,24 +301,34 @@ def run(
       archsearch run space.yaml --trials 50       50 trials in all, those done before included
       archsearch run space.yaml --workers 4       four trainings at a time
       archsearch run space.yaml --continue        the space was edited since
+      archsearch run space.yaml --until 06:00     at the latest until the next six o'clock
       archsearch run space.yaml --json --quiet    for scripts
+      archsearch run space.yaml --if-locked skip --tracking later --log-format json --json
+                                                  for schedulers
     """
-    from archsearch.commands.interrupts import Interrupts
+    from archsearch.commands.interrupts import Interrupts, last_words
 
-    interrupts = click.get_current_context().with_resource(Interrupts(owns_process=True))
+    words = lines.last_words if lines else last_words
+    interrupts = click.get_current_context().with_resource(Interrupts(owns_process=True, last_words=words))
 
+    from archsearch.commands.events import Events, say_stopped
     from archsearch.commands.options import Options
     from archsearch.commands.progress import progress
+    from archsearch.commands.result import LOCKED, locked_json
     from archsearch.commands.run import run_search
     from archsearch.commands.show import show, ui_command
     from archsearch.commands.spaces import read_space
+    from archsearch.commands.until import moment
 
     options = Options(
         trials=trials,
         hours=hours,
+        until=moment(until) if until is not None else None,
         max_gpu_hours=max_gpu_hours,
+        if_locked=if_locked,
         workers=workers,
         gpus=gpus,
+        min_free_gpu_memory=min_free_gpu_memory,
         keep=keep,
         store=store,
         new=new,
@@ -232,15 +338,27 @@ def run(
         command=shlex.join(["archsearch", *(word for word in sys.argv[1:] if word not in ONCE)]),
     )
     parsed = read_space(space)
-    with progress(quiet=quiet) as notify:
-        result = run_search(parsed, options, notify, interrupts)
+    shown = nullcontext(Events(lines, quiet=quiet)) if lines else progress(quiet=quiet)
+    try:
+        with shown as notify:
+            result = run_search(parsed, options, notify, interrupts)
+    except SearchSkipped as skipped:
+        if as_json:
+            click.echo(json.dumps(locked_json(skipped.search)))
+        if lines is None:
+            raise
+        lines.stopped(LOCKED, str(skipped), skipped.exit_code)
+        sys.exit(skipped.exit_code)
     for note in result.notes:
         click.echo(f"archsearch: {note}", err=True)
     if as_json:
         click.echo(json.dumps(result.to_json(), ensure_ascii=False, allow_nan=False))
     else:
         show(result, ui_command(result, store, tracking_uri))
-    sys.exit(result.exit_code(require_good=require_good))
+    code = result.exit_code(require_good=require_good)
+    if lines:
+        say_stopped(lines, result, code)
+    sys.exit(code)
 
 
 @main.command()
@@ -282,6 +400,81 @@ def list_(store: Path) -> None:
     for fault in faults:
         click.echo(f"archsearch: {fault}", err=True)
     sys.exit(ExitCode.REFUSED if faults else ExitCode.FINISHED)
+
+
+@main.command(epilog=STATUS_CODES)
+@click.argument("searches", metavar="[SEARCH]...", nargs=-1, shell_complete=_searches)
+@click.option(
+    "--since", type=_Duration(), help="Only searches that a process has worked on in this time, such as 26h."
+)
+@_store
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+def status(searches: tuple[str, ...], since: float | None, store: Path, as_json: bool) -> None:
+    """Say how the searches in a store stand, for people and for health checks.
+
+    Which run, since when and how long they still take; which were interrupted or killed and wait for the same
+    command; which are complete, or ended at a bound; which failed, and why. What each has taken of its hours
+    and GPU-hours, and its best so far.
+
+    \b
+    Examples:
+      archsearch status
+      archsearch status --since 26h               did the nightly jobs work?
+      archsearch status digits --json
+    """
+    from archsearch.commands.status import health_of, print_json, show
+    from archsearch.study.store import Store
+
+    health = health_of(Store(store), searches, since)
+    if as_json:
+        print_json(health)
+    else:
+        show(health, Store(store))
+    for fault in health.faults:
+        click.echo(f"archsearch: {fault}", err=True)
+    sys.exit(health.exit_code)
+
+
+@main.command()
+@click.argument("searches", metavar="[SEARCH]...", nargs=-1, shell_complete=_searches)
+@click.option(
+    "--older-than", type=_Duration(), required=True,
+    help="Only searches that no process has worked on for this long, such as 90d.",
+)  # fmt: skip
+@click.option(
+    "--keep-best", type=click.IntRange(min=1), default=3, show_default=True,
+    help="Trials of each search whose weights are kept.",
+)  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
+@_store
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+def prune(
+    searches: tuple[str, ...], older_than: float, keep_best: int, dry_run: bool, store: Path, as_json: bool
+) -> None:
+    """Make room: remove what searches no longer need that nobody works on.
+
+    Weights go, but for those of the best trials, and so do checkpoints, the workers' logs, and what MLflow
+    keeps of these searches in the store: reports and models. Records stay with all curves and verdicts, and
+    so do MLflow's runs. A search that a process runs is left alone.
+
+    \b
+    Examples:
+      archsearch prune --older-than 90d --dry-run
+      archsearch prune --older-than 90d --keep-best 3
+      archsearch prune digits --older-than 7d
+    """
+    from archsearch.commands.prune import print_json, show
+    from archsearch.commands.prune import prune as prune_searches
+    from archsearch.study.store import Store
+
+    pruning = prune_searches(Store(store), searches, older_than, keep_best, dry_run=dry_run)
+    if as_json:
+        print_json(pruning)
+    else:
+        show(pruning, Store(store))
+    for fault in pruning.faults:
+        click.echo(f"archsearch: {fault}", err=True)
+    sys.exit(pruning.exit_code)
 
 
 @main.command()
@@ -507,6 +700,70 @@ def diagnose(
     metrics = train_metric or "loss", val_metric or "val_loss"
     runs = Experiment(mlflow, experiment, *metrics, tag) if mlflow and experiment else None
     sys.exit(ExitCode.FINISHED if diagnose_all(curves, runs, form) else ExitCode.REFUSED)
+
+
+@main.command()
+@click.argument("kind", type=click.Choice(["cron", "systemd", "slurm", "kubernetes"]))
+@click.argument("spaces", metavar="SPACE...", nargs=-1, required=True, shell_complete=_spaces)
+@click.option(
+    "--at", metavar="CRON", callback=_not_empty,
+    help="When to start: minute, hour, day of month, month and day of week, as cron has them.",
+)  # fmt: skip
+@click.option(
+    "--hours", type=click.FloatRange(min=0, min_open=True), help="Of each start, as `archsearch run` has it."
+)
+@click.option("--until", metavar="TIME", callback=_not_empty, help="Likewise, such as 06:00.")
+@click.option("--max-gpu-hours", type=click.FloatRange(min=0, min_open=True), help="Likewise.")
+@click.option("--workers", type=click.IntRange(min=0), help="Trainings at the same time.")
+@click.option("--gpus", type=click.IntRange(min=0), help="GPUs to use, and to ask a cluster for.")
+@click.option(
+    "--store", type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of records, models and MLflow's database  [default: mlruns in this folder].",
+)  # fmt: skip
+@_tracking_uri
+@click.option("--image", callback=_not_empty, help="The container, for kubernetes.")
+@click.option("--install", is_flag=True, help="Put it in place: into your crontab, into your systemd.")
+@click.option("--remove", is_flag=True, help="Take exactly that away again; SPACE may be a job's name.")
+def schedule(
+    kind: Any, spaces: tuple[str, ...], image: str | None, install: bool, remove: bool, **given: Any
+) -> None:
+    """Print the search of each SPACE as a job of a scheduler, or put it in place.
+
+    KIND is cron, systemd, slurm or kubernetes. SPACE is a YAML file, the name of a bundled space, or a
+    file of jobs: `jobs:` with a space, a time and bounds for each name. Options stand over what that says.
+    Spaces are checked now, and a job goes on where the start before has stopped.
+
+    \b
+    Examples:
+      archsearch schedule cron space.yaml --at '0 2 * * *' --until 06:00
+      archsearch schedule cron space.yaml --at '0 2 * * *' --until 06:00 --install
+      archsearch schedule cron space.yaml --remove
+      archsearch schedule systemd space.yaml --at '0 22 * * mon-fri' --hours 8 --install
+      archsearch schedule systemd jobs.yaml --install
+      archsearch schedule slurm a.yaml b.yaml --gpus 1 --hours 6 > night.sbatch
+      archsearch schedule kubernetes space.yaml --at @daily --gpus 1 --image IMAGE > night.yaml
+    """
+    if install and remove:
+        raise click.UsageError("--install and --remove are opposites: give one of them.")
+    if image is not None and kind != "kubernetes":
+        raise click.UsageError(
+            f"--image is for kubernetes; {kind} starts the archsearch that is installed here."
+        )
+
+    from archsearch.commands import schedule as jobs
+
+    if remove:
+        jobs.remove(kind, spaces)
+        return
+    said = {word: value for word, value in given.items() if value is not None}
+    if "store" in said:
+        said["store"] = said["store"].absolute()
+    named = jobs.jobs_named(kind, spaces, said)
+    if install:
+        printing = ["archsearch", *(word for word in sys.argv[1:] if word != "--install")]
+        jobs.install(kind, named, image, printing)
+    else:
+        click.echo(jobs.text_of(kind, named, image), nl=False)
 
 
 @main.command(context_settings={"ignore_unknown_options": True})

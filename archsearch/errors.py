@@ -12,6 +12,7 @@
     │   └── TrackingError    the MLflow tracking server
     ├── StorageFull          exit 75: the disk is full, what was written is safe
     └── SearchLocked         exit 99: another process holds the search, or has taken it over
+        └── SearchSkipped    exit 0: and it was said that the search is left to it then
 
 A training that fails is none of these: it is a recorded outcome (`archsearch.records.Status`).
 """
@@ -78,6 +79,22 @@ class SearchLocked(ArchsearchError):
     """Another process is running this search."""
 
     exit_code = ExitCode.LOCKED
+
+
+class SearchSkipped(SearchLocked):
+    """Another process is running this search, and the user has said to leave it to that one.
+
+    Attributes
+    ----------
+    search : str
+        Its id.
+    """
+
+    exit_code = ExitCode.FINISHED
+
+    def __init__(self, search: str, why: str) -> None:
+        super().__init__(why)
+        self.search = search
 
 
 LOCKS_NEEDED = (

@@ -7,12 +7,14 @@ diagnosing, showing progress) is timed by itself and recorded with the session: 
 workers can have waited for it. Judging all trials, the report and the last of MLflow come after the training.
 """
 
-import os
+import argparse
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from environment import environment_line
 
 from archsearch.study import Record
 
@@ -27,7 +29,12 @@ def run(space: str, folder: str) -> float:
 
 
 def main() -> None:
-    space = sys.argv[1] if len(sys.argv) > 1 else "digits"
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("space", nargs="?", default="digits")
+    space = parser.parse_args().space
+    print(environment_line("tensorflow", "keras"), flush=True)
     with tempfile.TemporaryDirectory() as folder:
         started = time.time()
         wall = run(space, folder)
@@ -40,8 +47,8 @@ def main() -> None:
     first = min(epoch.ended_at - epoch.seconds for epoch in epochs)
     last = max(epoch.ended_at for epoch in epochs)
     starting, training, ending = first - started, last - first, started + wall - last
-    print(f"{os.cpu_count()} cores, {session.workers} workers, Python {sys.version.split()[0]}")
-    print(f"{len(trials)} trials, {len(epochs)} epochs, {trained:.1f} s of training in the workers")
+    trainings = f"{len(trials)} trials, {len(epochs)} epochs, {trained:.1f} s of training"
+    print(f"{trainings} in {session.workers} workers")
     print(f"wall time                                   {wall:7.1f} s")
     print(f"  until the first epoch (imports, data)     {starting:7.1f} s  {starting / wall:6.1%}")
     print(f"  training                                  {training:7.1f} s  {training / wall:6.1%}")

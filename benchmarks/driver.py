@@ -12,7 +12,7 @@ Beside it the same 20 trials asked of KerasTuner's BayesianOptimization and told
 them, and of Optuna on SQLite; neither gets epochs or tracks anything.
 """
 
-import os
+import argparse
 import resource
 import statistics
 import sys
@@ -21,12 +21,12 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import psutil
 import yaml
+from environment import environment_line
 from played import EPOCHS, SPACE, Player
 
 from archsearch.data.references import class_frequencies, linear_model, summarise
@@ -53,15 +53,15 @@ class Waited:
 
 
 def main() -> None:
-    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
-    packages = ("keras-tuner", "mlflow", "optuna")
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in packages)
-    print(
-        f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Python {sys.version.split()[0]}, {versions}"
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("seconds", nargs="?", type=float, default=60.0, help="how long workers train")
+    seconds = parser.parse_args().seconds
+    print(environment_line("keras-tuner", "mlflow", "optuna"))
     with tempfile.TemporaryDirectory() as passing:
         folder = Path(passing)
-        with new_record(folder / "record.sqlite") as record:
+        with new_record(folder / "record.sqlite", space()) as record:
             filling = played(record, fill_space(), Player(), FILLED)
             print(f"{FILLED} trials x {EPOCHS} epochs played: {filling:.0f} s", flush=True)
             searching, mirroring, waiting_for_it = driver_seconds(record, folder)
@@ -93,8 +93,7 @@ def fill_space() -> SearchSpace:
     return SearchSpace.from_mapping(words)
 
 
-def new_record(path: Path) -> Record:
-    searched = space()
+def new_record(path: Path, searched: SearchSpace) -> Record:
     dataset = load(searched.data, Path())
     header = Header(
         id="played-1",

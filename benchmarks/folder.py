@@ -18,10 +18,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from importlib import metadata
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
+
+from environment import environment_line
 
 from archsearch.study import Record
 
@@ -108,10 +109,7 @@ def main(words: Sequence[str]) -> int:
         return 0
     images = Path(words[0]).resolve()
     counts = {part: sum(path.is_file() for path in (images / part).rglob("*")) for part in ("train", "val")}
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("tensorflow-cpu", "keras"))
-    print(
-        f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Python {sys.version.split()[0]}, {versions}"
-    )
+    print(environment_line("tensorflow", "keras"))
     print(f"{counts['train']} images to train with and {counts['val']} to validate, batches of {BATCH_SIZE}")
     pairs = [(ours(images), theirs(images)) for _ in range(ROUNDS)]
     medians = [statistics.median(chain.from_iterable(column)) for column in zip(*pairs, strict=True)]

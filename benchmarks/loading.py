@@ -5,6 +5,7 @@ made up. Every figure is the median of fresh processes and of one call there, wi
 processor seconds tell how much of it another program's load on the machine may be.
 """
 
+import argparse
 import os
 import statistics
 import subprocess
@@ -13,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from environment import environment_line
 from PIL import Image
 
 ROUNDS = 3
@@ -64,15 +66,21 @@ def measured(code: str, folder: str, cache: Path) -> tuple[float, ...]:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", nargs="?", type=Path)
+    given = parser.parse_args().folder
+    print(environment_line("pillow"), flush=True)
     with tempfile.TemporaryDirectory() as passing:
-        folder = str(Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else make_up(Path(passing) / "images"))
+        folder = str(given.resolve() if given else make_up(Path(passing) / "images"))
         rows: dict[str, list[tuple[float, ...]]] = {}
         for number in range(ROUNDS):
             cache = Path(passing) / f"cache{number}"
             for name, code in (("plain loop", PEER), ("first time", OURS), ("from the cache", OURS)):
                 rows.setdefault(name, []).append(measured(code, folder, cache))
     (images,) = {row[0] for measurements in rows.values() for row in measurements}
-    print(f"{images:.0f} images, {ROUNDS} rounds, medians, {os.cpu_count()} cores")
+    print(f"{images:.0f} images, {ROUNDS} rounds, medians")
     print(f"{'':<16}{'seconds':>9}{'processor':>11}{'limit':>7}")
     for name, measurements in rows.items():
         wall, processor = (statistics.median(row[place] for row in measurements) for place in (1, 2))

@@ -6,6 +6,7 @@ Of archsearch it is that of all its processes together, driver, worker and whate
 every half second; of the loop, that of its process. The loop clears Keras' session before each network.
 """
 
+import argparse
 import os
 import sqlite3
 import statistics
@@ -16,10 +17,10 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 import psutil
+from environment import environment_line
 
 TRIALS, EARLY, FEW = 200, 20, 10
 LIMIT = 1.2
@@ -113,12 +114,13 @@ def row(name: str, looks: list[Look], trials: int) -> float:
 
 
 def main() -> int:
-    trials = int(sys.argv[1]) if len(sys.argv) > 1 else TRIALS
-    os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("tensorflow-cpu", "keras", "mlflow"))
-    print(
-        f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Python {sys.version.split()[0]}, {versions}"
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("trials", nargs="?", type=int, default=TRIALS)
+    trials = parser.parse_args().trials
+    os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    print(environment_line("tensorflow", "keras", "mlflow"))
     print(f"{trials} trials; MiB resident, medians of trials {EARLY} to {EARLY + FEW} and of the last {FEW}")
     columns = (f"after {EARLY}", "at the end", "at most", "end/early", "most/early")
     print(" " * 14, *(f"{column:>12}" for column in columns), sep="")

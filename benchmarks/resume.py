@@ -17,10 +17,10 @@ import sys
 import tempfile
 import time
 from contextlib import closing
-from importlib import metadata
 from pathlib import Path
 
 from driver import fill_space, played
+from environment import environment_line
 from played import EPOCHS, SPACE, Player
 
 from archsearch.study import Record
@@ -75,10 +75,7 @@ def importing() -> float:
 
 def main() -> int:
     os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("tensorflow-cpu", "keras", "mlflow"))
-    print(
-        f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Python {sys.version.split()[0]}, {versions}"
-    )
+    print(environment_line("tensorflow", "keras", "mlflow"))
     with tempfile.TemporaryDirectory() as passing:
         folder = Path(passing)
         (folder / "played.yaml").write_text(SPACE)

@@ -11,10 +11,11 @@ Exits 1 where the figure is missed.
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
+
+from environment import environment_line
 
 SEEDS = 8
 REACH = 0.35
@@ -79,12 +80,10 @@ def measured(name: str, widths: str) -> dict[str, object]:
 
 
 def main(widths: str, count: int) -> int:
-    from importlib.metadata import version
-
+    print(environment_line("keras", "jax"), flush=True)
     rounds = [{name: measured(name, widths) for name in SIDES} for _ in range(count)]
     device = rounds[0][SIDES[0]]["device"]
-    print(f"{SEEDS} seeds of {widths}, {count} rounds, medians, {os.cpu_count()} cores, {device}")
-    print(f"keras {version('keras')}, jax {version('jax')}, Python {platform.python_version()}")
+    print(f"{SEEDS} seeds of {widths}, {count} rounds, medians, {device}")
     for name in SIDES:
         seconds = statistics.median(each[name]["seconds"] for each in rounds)
         loss = statistics.mean(rounds[0][name]["losses"])

@@ -19,10 +19,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from importlib import metadata
 from pathlib import Path
 
 import yaml
+from environment import environment_line
 from throughput_peers import BATCH_SIZE, EPOCHS, LEARNING_RATE, SEEDS, STACKS
 
 from archsearch.records import Status
@@ -98,18 +98,12 @@ def require_complete(folder: Path) -> None:
     assert (folder / result["report"]).is_file()
 
 
-def environment_line() -> str:
-    packages = ("tensorflow-cpu", "keras", "keras-tuner", "optuna", "mlflow")
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in packages)
-    return f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, {versions}"
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description="archsearch's throughput beside its peers'.")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--only", nargs="+", choices=SIDES, default=SIDES, metavar="SIDE")
     options = parser.parse_args()
-    print(environment_line(), flush=True)
+    print(environment_line("tensorflow", "keras", "keras-tuner", "optuna", "mlflow"), flush=True)
     rounds: list[dict[str, tuple[float, float]]] = []
     for number in range(options.rounds):
         rounds.append({})

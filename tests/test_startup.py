@@ -1,5 +1,6 @@
 """What is quick stays quick: no command loads what it does not need."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,15 @@ def test_report_and_list_load_neither_keras_nor_mlflow(searched: Searched) -> No
         assert not loaded_by(command_code(*words), searched.folder) & (HEAVY | {"sklearn"})
 
 
+def test_lists_of_searches_load_only_what_they_show(tmp_path: Path) -> None:
+    folder = tmp_path / "mlruns" / "searches" / "digits-1"
+    folder.mkdir(parents=True)
+    shutil.copy(Path(__file__).parent / "recorded" / "digits.sqlite", folder / "record.sqlite")
+    for words in (("status",), ("list",)):
+        loaded = loaded_by(command_code(*words), tmp_path)
+        assert not loaded & (HEAVY | {"sklearn", "optuna", "pandas", "pydantic", "yaml", "numpy"})
+
+
 def test_the_public_names_are_there() -> None:
     import archsearch
 
@@ -55,3 +65,12 @@ def test_the_public_names_are_there() -> None:
     assert all(getattr(archsearch, name) for name in archsearch.__all__)
     with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
         archsearch.nonsense  # noqa: B018
+
+
+def test_a_room_whose_names_come_late_has_these_and_no_others() -> None:
+    from archsearch import diagnosis, study
+
+    for room in (diagnosis, study):
+        assert all(getattr(room, name) for name in room.__all__)
+        with pytest.raises(AttributeError, match=f"'{room.__name__}' has no attribute 'nonsense'"):
+            room.nonsense  # noqa: B018

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -19,6 +19,12 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 # Who interrupts a process may kill it seconds later. GitHub Actions does so after 7.5; promised are 5, also
 # where the machine is busy.
 LEAVE_SECONDS = 4.0
+
+
+def last_words() -> bytes:
+    """What a process prints that is ended in the middle of something."""
+    show_cursor = b"\x1b[?25h" if os.isatty(2) else b""  # progress bars hide it
+    return show_cursor + b"archsearch: interrupted; everything recorded is saved\n"
 
 
 class Interrupted(KeyboardInterrupt):
@@ -40,10 +46,13 @@ class Interrupts:
     owns_process : bool
         Whether the process is there for the search alone. Then it ends `LEAVE_SECONDS` after the first
         signal, whatever it does: a library, a disk or a server may keep it longer, and all is recorded.
+    last_words : callable
+        Gives what is then printed to stderr.
     """
 
-    def __init__(self, *, owns_process: bool = False) -> None:
+    def __init__(self, *, owns_process: bool = False, last_words: Callable[[], bytes] = last_words) -> None:
         self._owns_process = owns_process
+        self._last_words = last_words
         self._stop: threading.Event | None = None
         self._before: dict[int, Any] = {}
         self._alarm: int | None = None
@@ -92,10 +101,11 @@ class Interrupts:
         waiting, self._alarm = os.pipe()
         os.set_blocking(self._alarm, False)
         signal.set_wakeup_fd(self._alarm, warn_on_full_buffer=False)
-        threading.Thread(target=_leave_in_time, args=(waiting,), name="alarm", daemon=True).start()
+        watching = (waiting, self._last_words)
+        threading.Thread(target=_leave_in_time, args=watching, name="alarm", daemon=True).start()
 
 
-def _leave_in_time(signals: int) -> None:
+def _leave_in_time(signals: int, last_words: Callable[[], bytes]) -> None:
     """End the process some seconds after the first signal.
 
     Nothing is imported here: an exception in the middle of an import may leave Python's locks shut.
@@ -111,9 +121,8 @@ def _leave_in_time(signals: int) -> None:
         for child in psutil.Process().children(recursive=True):
             with suppress(psutil.Error):
                 child.kill()
-    show_cursor = b"\x1b[?25h" if os.isatty(2) else b""  # progress bars hide it
     with suppress(OSError):
-        os.write(2, show_cursor + b"archsearch: interrupted; everything recorded is saved\n")
+        os.write(2, last_words())
     os._exit(ExitCode.INTERRUPTED)
 
 

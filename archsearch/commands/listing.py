@@ -1,13 +1,12 @@
 """``archsearch list``: the searches in a store."""
 
-import time
 from pathlib import Path
 
+from archsearch.commands.standing import when
 from archsearch.commands.tables import console, print_table
 from archsearch.errors import StoreError
-from archsearch.ranking import leader
 from archsearch.report.words import confidence
-from archsearch.study import Place, Record, Store
+from archsearch.study import Place, Store
 
 COLUMNS = (
     "search",
@@ -39,22 +38,17 @@ def show_searches(store: Store) -> list[str]:
 
 
 def _row(place: Place) -> list[str]:
-    with Record.open(place.record, read_only=True) as record:
-        header, total, sessions = record.header(), record.total(), record.sessions()
-        trials, queued = record.trials(with_runs=False)[0], record.queued()
-    status = sessions[-1].status if sessions else "interrupted"
-    best = leader(trials)
-    ended = sum(trial.status.has_ended for trial in trials)
-    total += sum(trial.by_hand for trial in (*trials, *queued))
+    summary = place.summary()
+    best = summary.best
     return [
-        header.id,
-        place.standing(status),
-        f"{ended}/{total}",
+        summary.id,
+        place.standing(summary.status),
+        f"{summary.ended}/{summary.total}",
         f"{best.score:.4f}" if best else "",
         best.verdict or "" if best else "",
         confidence(best.confidence) if best else "",
         best.label if best else "",
-        time.strftime("%Y-%m-%d %H:%M", time.localtime(header.created_at)),
+        when(summary.created_at),
     ]
 
 

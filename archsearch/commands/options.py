@@ -1,12 +1,17 @@
 """What a user may say beside the space."""
 
 import math
+import re
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from archsearch.errors import Refused
 from archsearch.space import SearchSpace
+
+# As SI and IEC 80000-13 have them; nvidia-smi counts in MiB.
+UNITS = {"MB": 10**6, "GB": 10**9, "MiB": 2**20, "GiB": 2**30}
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +24,18 @@ class Options:
         The search's new total; None leaves it to the space.
     hours : float or None
         Wall time of this run at most.
+    until : datetime or None
+        When this run ends at the latest; with its time zone.
     max_gpu_hours : float or None
         GPU-hours of this run at most.
+    if_locked : str
+        Where another process runs the search: ``"fail"``, ``"skip"`` it, or ``"wait"``.
     workers : int, str or None
         Trainings at once, or ``"auto"``; None leaves it to the space, and so with the next two.
     gpus : int, str or None
         GPUs to use, or ``"all"``.
+    min_free_gpu_memory : float, str or None
+        Only GPUs with so much free memory are used: ``8`` and ``"8GB"`` are 8 · 10⁹ bytes.
     keep : int or None
         Trials whose weights are kept.
     store : Path
@@ -44,9 +55,12 @@ class Options:
 
     trials: int | None = None
     hours: float | None = None
+    until: datetime | None = None
     max_gpu_hours: float | None = None
+    if_locked: Literal["fail", "skip", "wait"] = "fail"
     workers: int | str | None = None
     gpus: int | str | None = None
+    min_free_gpu_memory: float | str | None = None
     keep: int | None = None
     store: Path = Path("mlruns")
     new: bool = False
@@ -66,6 +80,15 @@ class Options:
             raise Refused("--new begins another search, --continue goes on with one: give one of them")
         if self.tracking not in ("now", "later"):
             raise Refused(f"tracking is 'now' or 'later', not {self.tracking!r}")
+        if self.if_locked not in ("fail", "skip", "wait"):
+            raise Refused(f"if_locked is 'fail', 'skip' or 'wait', not {self.if_locked!r}")
+        if self.min_free_gpu_memory is not None:
+            memory_bytes(self.min_free_gpu_memory)
+
+    @property
+    def least_free(self) -> int | None:
+        """Bytes that a GPU must have free to be used."""
+        return None if self.min_free_gpu_memory is None else memory_bytes(self.min_free_gpu_memory)
 
     def applied_to(self, space: SearchSpace) -> SearchSpace:
         """The space with the words of its ``execution`` that are said beside it.
@@ -77,6 +100,26 @@ class Options:
         words = {"workers": self.workers, "gpus": self.gpus, "keep": self.keep}
         given = {word: value for word, value in words.items() if value is not None}
         return space.executed_with(given) if given else space
+
+
+def memory_bytes(amount: float | str) -> int:
+    """Bytes of an amount of memory, such as ``8``, ``"8GB"``, ``"7.5 GiB"``.
+
+    Raises
+    ------
+    Refused
+        If it is none.
+    """
+    found = re.fullmatch(r"(\d+\.?\d*|\.\d+)\s*([A-Za-z]*)", str(amount).strip(), re.ASCII)
+    number, unit = found.groups() if found else ("", "")
+    known = {name.casefold(): size for name, size in UNITS.items()}
+    size = known.get((unit or "GB").casefold())
+    if not number or not float(number) or size is None:
+        raise Refused(
+            f"--min-free-gpu-memory {amount}: no amount of memory; meant is a number above 0 with MB, GB "
+            "(10⁹ bytes), MiB or GiB (2³⁰ bytes), such as 8GB; without a unit it is GB"
+        )
+    return round(float(number) * size)
 
 
 def _is_positive(value: Any) -> bool:

@@ -75,14 +75,21 @@ class Tally:
         return f"best {self.best.score:.4f} {self.best.verdict} (trial {self.best.number})"
 
     @property
+    def seconds_left(self) -> float | None:
+        """The time left, from the pace so far; None where it is not known yet."""
+        if self.ended >= self.total:
+            return 0.0
+        if not self.ended_here:
+            return None
+        return (time.monotonic() - self.started_at) / self.ended_here * (self.total - self.ended)
+
+    @property
     def left_text(self) -> str:
-        """The time left, from the pace so far; empty when nothing is left to do."""
+        """The time left in words; empty when nothing is left to do."""
         if self.ended >= self.total:
             return ""
-        if not self.ended_here:
-            return "time left: not known yet"
-        pace = (time.monotonic() - self.started_at) / self.ended_here
-        return f"about {duration(pace * (self.total - self.ended))} left"
+        seconds = self.seconds_left
+        return "time left: not known yet" if seconds is None else f"about {duration(seconds)} left"
 
 
 @contextmanager
@@ -203,13 +210,22 @@ def ending(trial: TrialResult) -> str:
     last = trial.runs[-1]  # the seed that ended the trial: after a failed one no other is trained
     if last.epochs and trial.status in (Status.PRUNED, Status.SKIPPED):
         return f"{trial.status} after {count(len(last.epochs), 'epoch')} ({took})"
-    delivered = [run.delivered for run in trial.runs if run.delivered is not None]
-    if trial.status.is_failure or not delivered:
+    delivered = delivered_losses(trial)
+    if trial.status.is_failure or delivered is None:
         return f"{trial.status.replace('_', ' ')}: {last.reason} ({took})"
+    val_loss, gap = delivered
+    seeds = sum(run.delivered is not None for run in trial.runs)
+    mean = f", mean of {seeds} seeds" if seeds > 1 else ""
+    return f"{_verdict(trial)}, val loss {val_loss:.4f}, gap {gap:z.4f}{mean} ({took})"
+
+
+def delivered_losses(trial: TrialResult) -> tuple[float, float] | None:
+    """Validation loss and generalization gap at the delivered epoch, means over the seeds that have one."""
+    delivered = [run.delivered for run in trial.runs if run.delivered is not None]
+    if not delivered:
+        return None
     val_loss = sum(epoch.val_loss for epoch in delivered) / len(delivered)
-    gap = val_loss - sum(epoch.train_loss_eval for epoch in delivered) / len(delivered)
-    seeds = f", mean of {len(delivered)} seeds" if len(delivered) > 1 else ""
-    return f"{_verdict(trial)}, val loss {val_loss:.4f}, gap {gap:z.4f}{seeds} ({took})"
+    return val_loss, val_loss - sum(epoch.train_loss_eval for epoch in delivered) / len(delivered)
 
 
 def _verdict(trial: TrialResult) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NOTHING_TO_DO = "nothing_to_do"
+LOCKED = "locked"
 FAILURES = ("all_failed", "given_up")
 
 
@@ -85,6 +86,8 @@ class SearchResult:
         In MLflow; None where the search has not been mirrored.
     notes : tuple of str
         What the user should know besides.
+    bound : str or None
+        Which bound ended the run, such as ``"search.hours"`` or ``"--until"``; None where none did.
     """
 
     judged: Judged
@@ -94,6 +97,7 @@ class SearchResult:
     tracking_uri: str
     experiment_id: str | None
     notes: tuple[str, ...] = ()
+    bound: str | None = None
 
     def __repr__(self) -> str:
         first = self.judged.ranked[0] if self.judged.ranked else None
@@ -193,6 +197,20 @@ class SearchResult:
             "parameters": first.trial.parameters,
             "model": str(self.best_model) if self.best_model else None,
         }
+
+
+def locked_json(search: str) -> dict[str, Any]:
+    """What ``--json`` prints of a search that is left to another process: nothing is known of it."""
+    return {
+        "search": search,
+        "status": LOCKED,
+        "trials": None,
+        "best": None,
+        "ranking": [],
+        "report": None,
+        "tracking_uri": None,
+        "experiment_id": None,
+    }
 
 
 def _share(diagnosis: Diagnosis) -> float | None:

@@ -4,22 +4,40 @@ import math
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
-from archsearch.commands.bounds import Bounds, too_little
+from archsearch.commands.bounds import Bound, RunBounds
+from archsearch.commands.ends import (
+    bounds_of,
+    count_ended,
+    why_ended,
+    why_fewer,
+    why_nothing_left,
+)
 from archsearch.commands.header import header_for, require_same_data
 from archsearch.commands.interrupts import Interrupts
+from archsearch.commands.notes import say, without_effect
 from archsearch.commands.options import Options
-from archsearch.commands.result import NOTHING_TO_DO, SearchResult
+from archsearch.commands.result import SearchResult
+from archsearch.commands.turn import Taken, Turn
+from archsearch.commands.until import shown
 from archsearch.commands.work import Work, conclude, interrupted
 from archsearch.data.shapes import data_shape
 from archsearch.errors import StoreError
-from archsearch.execution import Executor, Setup, Slot, local_executor, require_backend, slots_for
+from archsearch.execution import (
+    Executor,
+    Setup,
+    Slot,
+    gpus_of,
+    local_executor,
+    require_backend,
+    slots_for,
+)
 from archsearch.execution.builds import Builder
 from archsearch.execution.hypermodels import arguments_of, builder_for, require_builds
-from archsearch.records import Status
+from archsearch.report.words import duration
 from archsearch.space import SearchSpace
 from archsearch.study import (
     Header,
@@ -28,17 +46,18 @@ from archsearch.study import (
     Place,
     Record,
     Search,
+    SearchFound,
     Store,
     space_completer,
     space_sampler,
 )
 from archsearch.study.edited import go_on_with
 from archsearch.study.hypermodels import completer_with, sampler_with
-from archsearch.study.steering import Add, Mailbox
-from archsearch.study.store import edit_since
 from archsearch.tracking import Tracking, check_answers
 
 IN_VAIN = "all trials are done: to search the edited space, raise search.trials or say --trials"
+
+TOO_SHORT = "no trial has ended in this time, which is too short for one"
 
 SWITCH_SECONDS = 0.0005
 
@@ -63,22 +82,48 @@ def run_search(
         Before anything is trained.
     SearchLocked
         If another process runs this search.
+    SearchSkipped
+        Likewise, where `options` say that it is left to that one, or waited for, and the time is up.
     StorageFull
     """
     space = options.applied_to(space)
     store = Store(options.store)
-    place = store.place_for(space, new=options.new, continue_=options.continue_)
-    tracking = Tracking.choose(options.tracking_uri, store.database, store.artifacts)
-    total = space.trials if options.trials is None else options.trials
-    slots = slots_for(space.execution)
-    gpus = len({slot.gpu for slot in slots if slot.gpu})
-    nothing_left = _nothing_left(place, space, total, gpus)
-    if not nothing_left:
-        require_backend()
-        if options.tracking == "now":
-            check_answers(tracking)
+    run_bounds = RunBounds(options.hours, options.max_gpu_hours, options.until)
+    turn = Turn(options.if_locked, run_bounds)
     with ExitStack() as stack:
         interrupts = interrupts or stack.enter_context(Interrupts())
+        if options.until:
+            left = options.until.timestamp() - time.time()
+            say(f"trains until {shown(options.until)} at the latest, in {duration(left)}")
+        while True:
+            place = store.place_for(space, new=options.new, continue_=options.continue_)
+            notify(SearchFound(place.id))
+            try:
+                return _searched(place, space, options, notify, interrupts, turn)
+            except Taken as taken:
+                turn.wait(place, taken)
+
+
+def _searched(
+    place: Place, space: SearchSpace, options: Options, notify: Notify, interrupts: Interrupts, turn: Turn
+) -> SearchResult:
+    """Search unless another process has the search."""
+    store = Store(options.store)
+    with ExitStack() as stack:
+        is_there = place.folder.is_dir()
+        if is_there:  # else nobody has it, and nothing is made before all is known to be usable
+            stack.callback(turn.take(place).release)
+        tracking = Tracking.choose(options.tracking_uri, store.database, store.artifacts)
+        total = space.trials if options.trials is None else options.trials
+        gpus = gpus_of(space.execution)
+        nothing_left = why_nothing_left(place, space, total, gpus)
+        slots: tuple[Slot, ...] = ()
+        if not nothing_left:
+            slots = slots_for(space.execution, options.least_free)
+            gpus = len({slot.gpu for slot in slots if slot.gpu})
+            require_backend()
+            if options.tracking == "now":
+                check_answers(tracking)
         shape = data_shape(space.data, space.folder)
         builder = stack.enter_context(closing(builder_for(space, shape)))
         if not nothing_left:
@@ -89,30 +134,47 @@ def run_search(
         store.prepare()
         if not nothing_left:
             _require_folder(options.reports)
-        stack.callback(place.lock().release)
+        if not is_there:
+            stack.callback(turn.take(place).release)
         record = stack.enter_context(_record(place, space, header))
-        work = Work(place, record, tracking, options, _bounds(space), gpus)
+        work = Work(place, record, tracking, options, bounds_of(space), turn.bounds, gpus)
         if nothing_left:
-            is_edited = _go_on_with(record, space, options)
-            work.settle(nothing_left, total)
-            if nothing_left == NOTHING_TO_DO:
-                return conclude(work, nothing_left, notes=[IN_VAIN] if is_edited else _why_fewer(record, {}))
-            return conclude(work, nothing_left)
+            return _settled(work, space, nothing_left, total)
+        for note in without_effect(space, options, slots):
+            say(note)
         pool = stack.enter_context(closing(_executor(place, space, record, slots)))
-        record.begin_session(options.command, pool.capacity, total, gpus)
+        bound = work.bound
+        record.begin_session(options.command, pool.capacity, total, gpus, bound.seconds_left)
         _go_on_with(record, space, options)
         sample = sampler_with(builder, space, space_sampler(space, shape))
         complete = completer_with(builder, space, space_completer(space, shape))
         search = Search(space, record, pool, notify, sample, complete)
-        return _worked_on(work, search, pool, builder, interrupts, total)
+        return _worked_on(work, search, pool, builder, interrupts, total, bound)
+
+
+def _settled(work: Work, space: SearchSpace, nothing_left: str, total: int) -> SearchResult:
+    """The result where nothing is to be trained; the record and MLflow in order."""
+    is_edited = _go_on_with(work.record, space, work.options)
+    bound = work.bounds.nearest(work.record.sessions(), work.gpus)
+    reason = bound.why_ended() if nothing_left == Outcome.HOURS_REACHED else ""
+    work.settle(nothing_left, total, reason)
+    if reason:
+        return conclude(work, nothing_left, notes=[reason], bound=bound.name)
+    return conclude(work, nothing_left, notes=[IN_VAIN] if is_edited else why_fewer(work.record, {}))
 
 
 def _worked_on(
-    work: Work, search: Search, pool: Executor, builder: Builder, interrupts: Interrupts, total: int
+    work: Work,
+    search: Search,
+    pool: Executor,
+    builder: Builder,
+    interrupts: Interrupts,
+    total: int,
+    bound: Bound,
 ) -> SearchResult:
     """Search until it ends, whatever ends it, and leave the record and MLflow in order."""
-    left = work.seconds_left
-    deadline = None if math.isinf(left) else time.monotonic() + left
+    done = count_ended(work.record)
+    deadline = None if math.isinf(bound.seconds_left) else time.monotonic() + bound.seconds_left
     mirror = work.start_mirror() if work.options.tracking == "now" else None
     try:
         with interrupts.deferred() as stop, _brisk_threads():
@@ -121,10 +183,15 @@ def _worked_on(
             if stop.is_set():  # just when all was done
                 outcome = Outcome.INTERRUPTED
         pool.close()
-        work.record.end_session(outcome, search.driver_seconds)
+        reason = why_ended(search, outcome, bound)
+        work.record.end_session(outcome, search.driver_seconds, reason)
         if outcome is Outcome.INTERRUPTED:
             return interrupted(work, mirror)
-        return conclude(work, outcome, mirror, _why(search, outcome, work.record))
+        if outcome is Outcome.HOURS_REACHED:
+            nothing = [] if count_ended(work.record) > done else [TOO_SHORT]
+            return conclude(work, outcome, mirror, [reason, *nothing], bound.name)
+        notes = [reason] if reason else why_fewer(work.record, search.exhausted)
+        return conclude(work, outcome, mirror, notes)
     except BaseException as error:
         pool.close()
         work.abandon(mirror, error)
@@ -146,7 +213,7 @@ def _go_on_with(record: Record, space: SearchSpace, options: Options) -> bool:
     """Take up an edited space, and say so; whether it was edited."""
     edit = go_on_with(record, space, continue_=options.continue_)
     if edit.words:
-        print("archsearch: the search goes on with an edited space:", file=sys.stderr)
+        say("the search goes on with an edited space:")
         print(*(f"  {word}" for word in edit.words), sep="\n", file=sys.stderr, flush=True)
     return bool(edit.words)
 
@@ -161,53 +228,6 @@ def _executor(place: Place, space: SearchSpace, record: Record, slots: Sequence[
         gpu_memory=space.execution.gpu_memory,
     )
     return local_executor(setup, space.execution, slots, place.logs)
-
-
-def _why(search: Search, outcome: Outcome, record: Record) -> list[str]:
-    """Why a search has ended before its total, where that is not plain."""
-    if outcome is Outcome.GIVEN_UP:
-        return [f"{search.common_failure}; mend that, and the same command goes on"]
-    if outcome is Outcome.HOURS_REACHED:
-        return [] if search.too_long is None else [too_little(search.too_long)]
-    return _why_fewer(record, search.exhausted)
-
-
-def _why_fewer(record: Record, exhausted: Mapping[str, str]) -> list[str]:
-    """Why a search that is done has fewer trials than it was to have.
-
-    `exhausted` has the families of which no more trials can be made, with the reasons.
-    """
-    begun, total = len(record.trials(with_runs=False)[0]), record.snapshot().total
-    if begun >= total:
-        return []
-    reasons = [f"{family}: {reason}" for family, reason in exhausted.items()]
-    why = "; ".join(reasons) or "nothing new is left to try"
-    return [f"{why}; {begun} of {total} trials"]
-
-
-def _bounds(space: SearchSpace) -> Bounds:
-    return Bounds(space.search.hours, space.search.gpu_hours)
-
-
-def _nothing_left(place: Place, space: SearchSpace, total: int, gpus: int) -> str | None:
-    """Why nothing is to be trained: all is done, or the search's time is used up; None where some is."""
-    if not place.record.is_file():
-        return None
-    with Record.open(place.record, read_only=True) as record:
-        trials = record.trials(with_runs=False)[0]
-        sessions = record.sessions()
-        is_edited = bool(edit_since(record.header(), space).words)
-        has_ended = bool(trials) and sessions[-1].status in (Outcome.FINISHED, Outcome.ALL_FAILED)
-        # A space can hold fewer new architectures than trials were asked for.
-        is_exhausted = has_ended and record.total() == total and not is_edited
-        is_time_up = _bounds(space).why_used_up(sessions, gpus)
-        asked = [request for _, request in Mailbox(place.requests).take() if isinstance(request, Add)]
-        waits = asked or any(trial.by_hand for trial in record.queued())
-    is_running = any(trial.status is Status.RUNNING for trial in trials)
-    counted = sum(not trial.by_hand for trial in trials)
-    if not is_running and not waits and (counted >= total or is_exhausted):
-        return NOTHING_TO_DO
-    return Outcome.HOURS_REACHED if is_time_up else None
 
 
 @contextmanager

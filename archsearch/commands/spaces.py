@@ -53,7 +53,7 @@ def read_space(space: SearchSpace | Mapping[str, Any] | str | PathLike[str]) -> 
     DataError
         If its data are not there, or not laid out as the space says.
     """
-    parsed = _parsed(space)
+    parsed = parse_space(space)
     try:
         with placed(parsed):
             shape = data_shape(parsed.data, parsed.folder)
@@ -93,7 +93,14 @@ def _is_template(name: object, space: SearchSpace) -> bool:
     return is_bundled and space.data.image_folder is not None
 
 
-def _parsed(space: SearchSpace | Mapping[str, Any] | str | PathLike[str]) -> SearchSpace:
+def parse_space(space: SearchSpace | Mapping[str, Any] | str | PathLike[str]) -> SearchSpace:
+    """As `read_space`, without a look at the data: whether architectures fit them is not checked.
+
+    Raises
+    ------
+    SpaceError
+        If it is not found or not valid.
+    """
     if isinstance(space, SearchSpace):
         return space
     if isinstance(space, Mapping):

@@ -1,5 +1,6 @@
 """A search as it stands at one moment, read from its record without getting into its way."""
 
+import math
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -45,8 +46,8 @@ class Watched:
     training_share : float or None
         Share of the workers' time since the process began that went into epochs; likewise.
     seconds_left : float or None
-        Until all trials have ended, or the search's hours or GPU-hours are used up; None where it is not
-        known.
+        Until all trials have ended, or a bound of the search or of its present start is reached; None where
+        it is not known.
     """
 
     id: str
@@ -183,13 +184,15 @@ def _seconds_left(
     """From what a trial has taken of the workers' time so far, idle time included; within the bounds."""
     if not ended:
         return None
+    last = sessions[-1]
     seeds = space.get("training", {}).get("seeds", 1)
     done = ended + sum(_share_done(trial, seeds) for trial in running)
     spent = sum(session.seconds * max(1, session.workers) for session in sessions)
-    seconds: float = spent / done * max(0.0, total - done) / max(1, sessions[-1].workers)
+    seconds: float = spent / done * max(0.0, total - done) / max(1, last.workers)
     search = space.get("search", {})
     bounds = Bounds(search.get("hours"), search.get("gpu_hours"))
-    return max(0.0, min(seconds, bounds.seconds_left(sessions, sessions[-1].gpus)))
+    of_start = math.inf if last.ends_by is None else last.ends_by - last.seen_at
+    return max(0.0, min(seconds, bounds.seconds_left(sessions, last.gpus), of_start))
 
 
 def _share_done(trial: TrialResult, seeds: int) -> float:

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from archsearch.commands.bounds import Bounds
+from archsearch.commands.bounds import Bound, Bounds, RunBounds, nearest
 from archsearch.commands.judging import judged_and_kept
 from archsearch.commands.options import Options
 from archsearch.commands.result import FAILURES, NOTHING_TO_DO, Judged, SearchResult, judge
@@ -13,7 +13,7 @@ from archsearch.errors import ArchsearchError, SearchLocked, StoreError, Trackin
 from archsearch.ranking import best_run
 from archsearch.report import write_report
 from archsearch.study import Mirrored, Outcome, Place, Record
-from archsearch.tracking import Artifacts, Closing, Following, Tracking, check_answers
+from archsearch.tracking import Artifacts, Closing, Following, Tracking, check_answers, first_line
 
 # Who interrupts a process may kill it seconds later: MLflow gets no more than this of them.
 INTERRUPTED_CLOSING_SECONDS = 2.0
@@ -29,27 +29,22 @@ class Work:
     tracking: Tracking
     options: Options
     bounds: Bounds
+    run_bounds: RunBounds
     gpus: int
 
     @property
-    def seconds_left(self) -> float:
-        """What the search and this run of it may still take."""
-        of_search = self.bounds.seconds_left(self.record.sessions(), self.gpus)
-        of_run = Bounds(self.options.hours, self.options.max_gpu_hours).seconds_left((), self.gpus)
-        return min(of_search, of_run)
-
-    @property
-    def why_used_up(self) -> str | None:
-        """Which bound of the search is reached; None while none is."""
-        return self.bounds.why_used_up(self.record.sessions(), self.gpus)
+    def bound(self) -> Bound:
+        """Which bound of the search, or of this run of it, will be reached first."""
+        of_search = self.bounds.nearest(self.record.sessions(), self.gpus)
+        return nearest(of_search, self.run_bounds.nearest(self.gpus))
 
     @property
     def report_path(self) -> Path:
         """Where the report goes."""
         return self.options.reports.absolute() / f"{self.record.header().name}.html"
 
-    def settle(self, nothing_left: str, total: int) -> None:
-        """Have the record say how the search stands, where its last process could not."""
+    def settle(self, nothing_left: str, total: int, reason: str) -> None:
+        """Have the record say how the search stands and why, where its last process could not."""
         trials, sessions = self.record.trials(with_runs=False)[0], self.record.sessions()
         succeeded = any(not trial.status.is_failure for trial in trials)
         outcome = Outcome.FINISHED if succeeded else Outcome.ALL_FAILED
@@ -58,10 +53,11 @@ class Work:
         elif sessions[-1].status == Outcome.GIVEN_UP:
             outcome = Outcome.GIVEN_UP
         total = max(total, sum(not trial.by_hand for trial in trials))
-        if (sessions[-1].status, self.record.total()) == (outcome, total):
+        is_said = not reason or sessions[-1].reason == reason
+        if (sessions[-1].status, self.record.total()) == (outcome, total) and is_said:
             return
         self.record.begin_session(self.options.command, 0, total)
-        self.record.end_session(outcome, 0.0)
+        self.record.end_session(outcome, 0.0, reason)
         mirrored = self.record.mirrored()
         if mirrored:
             self.record.set_mirrored(replace(mirrored, is_closed=False))
@@ -87,11 +83,14 @@ class Work:
             return  # all of it is another process's by now
         if self.record.is_working:
             with suppress(ArchsearchError):
-                self.record.end_session(Outcome.INTERRUPTED, 0.0)
+                reason = first_line(fault) if isinstance(fault, ArchsearchError) else ""
+                self.record.end_session(Outcome.INTERRUPTED, 0.0, reason)
         if mirror:
             mirror.finish(Closing(Outcome.INTERRUPTED, None, Artifacts()), INTERRUPTED_CLOSING_SECONDS)
 
-    def result(self, judged: Judged, status: str, report: Path | None, notes: list[str]) -> SearchResult:
+    def result(
+        self, judged: Judged, status: str, report: Path | None, notes: list[str], bound: str | None = None
+    ) -> SearchResult:
         """The run's result."""
         mirrored = self.record.mirrored()
         is_there = mirrored is not None and mirrored.uri == self.tracking.uri
@@ -103,6 +102,7 @@ class Work:
             tracking_uri=self.tracking.uri,
             experiment_id=mirrored.experiment_id if mirrored and is_there else None,
             notes=tuple(notes),
+            bound=bound,
         )
 
 
@@ -119,18 +119,21 @@ def interrupted(work: Work, mirror: Following | None) -> SearchResult:
 
 
 def conclude(
-    work: Work, status: str, mirror: Following | None = None, notes: Sequence[str] = ()
+    work: Work,
+    status: str,
+    mirror: Following | None = None,
+    notes: Sequence[str] = (),
+    bound: str | None = None,
 ) -> SearchResult:
     """Judge all trials against each other, write the report, bring MLflow into line.
 
-    `notes` say why the search has ended as it did, where that is not plain.
+    `notes` say why the search has ended as it did, where that is not plain; `bound` is the name of the one
+    that ended it.
     """
     judged = judged_and_kept(work.record)
     if status == NOTHING_TO_DO and judged.snapshot.status in FAILURES:
         status = judged.snapshot.status
     report, notes = None, list(notes)
-    if status == Outcome.HOURS_REACHED:
-        notes.append(work.why_used_up or "the same command goes on")
     if judged.ranked and best_run(judged.ranked[0].trial.runs).model is None:
         notes.append(
             f"trial {judged.ranked[0].trial.number} is the first only now that all are judged, and its "
@@ -147,7 +150,7 @@ def conclude(
     except StoreError as error:
         notes.append(f"no report: {error}")
     note = _bring_into_line(work, mirror, work.result(judged, status, report, []))
-    return work.result(judged, status, report, [*notes, note] if note else notes)
+    return work.result(judged, status, report, [*notes, note] if note else notes, bound)
 
 
 def _bring_into_line(work: Work, mirror: Following | None, result: SearchResult) -> str | None:

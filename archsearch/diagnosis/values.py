@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
 
 Outcome = Literal["ok", "fault", "flag", "not_applicable"]
 
@@ -45,11 +46,11 @@ class Curves:
         Share of the validation samples that are classified correctly.
     """
 
-    train_loss: ArrayLike
-    val_loss: ArrayLike
-    train_loss_eval: ArrayLike | None = None
-    learning_rate: ArrayLike | None = None
-    val_accuracy: ArrayLike | None = None
+    train_loss: "ArrayLike"
+    val_loss: "ArrayLike"
+    train_loss_eval: "ArrayLike | None" = None
+    learning_rate: "ArrayLike | None" = None
+    val_accuracy: "ArrayLike | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +186,10 @@ class Diagnosis:
     agreement: Agreement | None = None
 
 
-def as_losses(losses: ArrayLike) -> NDArray[np.float64]:
+def as_losses(losses: "ArrayLike") -> "NDArray[np.float64]":
     """One-dimensional float array; what is no number becomes NaN."""
+    import numpy as np  # takes 0.1 s, which whoever only reads verdicts should not wait
+
     try:
         return np.atleast_1d(np.asarray(losses, dtype=np.float64)).ravel()
     except (TypeError, ValueError):

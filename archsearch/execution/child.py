@@ -17,6 +17,10 @@ from typing import IO, Any
 
 import psutil
 
+# What a user's code may import sends nothing home, unless the user says otherwise. The first is for all that
+# keep to it, such as huggingface_hub.
+NO_TELEMETRY = {"DO_NOT_TRACK": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
+
 LOG_TAIL = 600
 
 # So much of a log at most is looked through for it.
@@ -89,7 +93,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"} | environment,
+                env=NO_TELEMETRY | os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"} | environment,
                 start_new_session=True,  # Ctrl-C is the driver's to handle
             )
         self._seen = psutil.Process(self.process.pid)

@@ -45,8 +45,40 @@ def visible_gpus() -> tuple[Gpu, ...]:
 
 def gpu_gib(gpu: Gpu) -> float | None:
     """Memory of a GPU in GiB; None where ``nvidia-smi`` does not say, as of a part."""
-    answer = _nvidia_smi(f"--id={gpu.entry}", "--query-gpu=memory.total", "--format=csv,noheader,nounits")
-    return float(answer) / 1024 if answer and answer.strip().isdecimal() else None
+    mib = _memory(gpu, "total")
+    return None if mib is None else mib / 1024
+
+
+def free_bytes(gpu: Gpu) -> int | None:
+    """Memory of a GPU that nobody uses; None where ``nvidia-smi`` does not say, as of a part."""
+    mib = _memory(gpu, "free")
+    return None if mib is None else mib * 2**20
+
+
+def visible_fault() -> str | None:
+    """What is wrong with ``CUDA_VISIBLE_DEVICES`` where it does not name what it seems to; None if nothing.
+
+    Words by which people hide all GPUs, such as ``-1`` or ``none``, are no fault.
+    """
+    chosen = os.environ.get(VISIBLE)
+    if not chosen:
+        return None
+    entries, listed = _entries(chosen), _listed()
+    if len(set(entries)) < len(entries):
+        return f"{VISIBLE}={chosen} names something twice, and CUDA then sees no GPU at all"
+    unknown = next((entry for entry in entries if _named(entry, listed) is None), "")
+    if not re.match(r"\d|GPU-|MIG-", unknown):
+        return None
+    there = ", ".join(gpu.name for gpu in listed or ()) or "none"
+    missing = f"there is no GPU {unknown}, and what follows it does not count"
+    return f"{VISIBLE}={chosen}: {missing}; there are: {there}"
+
+
+def _memory(gpu: Gpu, which: str) -> int | None:
+    """Memory of a GPU in MiB."""
+    words = (f"--id={gpu.entry}", f"--query-gpu=memory.{which}", "--format=csv,noheader,nounits")
+    answer = (_nvidia_smi(*words) or "").strip()
+    return int(answer) if answer.isdecimal() else None
 
 
 def _listed() -> tuple[Gpu, ...] | None:
@@ -81,7 +113,7 @@ def _usable(listed: Sequence[Gpu]) -> tuple[Gpu, ...]:
 
 def _allowed(chosen: str, listed: Sequence[Gpu] | None) -> Iterator[Gpu]:
     """What ``CUDA_VISIBLE_DEVICES`` names, up to the first entry that names nothing."""
-    entries = [entry.strip() for entry in chosen.split(",")]
+    entries = _entries(chosen)
     if len(set(entries)) < len(entries):
         return  # CUDA then sees no GPU at all
     for entry in entries:
@@ -89,6 +121,10 @@ def _allowed(chosen: str, listed: Sequence[Gpu] | None) -> Iterator[Gpu]:
         if gpu is None:
             return
         yield gpu
+
+
+def _entries(chosen: str) -> list[str]:
+    return [entry.strip() for entry in chosen.split(",")]
 
 
 def _named(entry: str, listed: Sequence[Gpu] | None) -> Gpu | None:

@@ -1,12 +1,19 @@
 """How the machine is shared out between workers, before any of them starts."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from archsearch.errors import Refused
 from archsearch.execution.backend import VARIABLE, backend
-from archsearch.execution.devices import VISIBLE, Gpu, gpu_gib, visible_gpus
+from archsearch.execution.devices import (
+    VISIBLE,
+    Gpu,
+    free_bytes,
+    gpu_gib,
+    visible_fault,
+    visible_gpus,
+)
 from archsearch.execution.limits import SHARED_OUT
 from archsearch.execution.machine import GIB, cores, free_memory
 from archsearch.space.execution_words import Execution
@@ -36,8 +43,14 @@ class Slot:
     environment: Mapping[str, str]
 
 
-def slots_for(execution: Execution) -> tuple[Slot, ...]:
+def slots_for(execution: Execution, least_free: int | None = None) -> tuple[Slot, ...]:
     """A slot for each worker process; none where trainings run in the search's own process.
+
+    Parameters
+    ----------
+    execution : Execution
+    least_free : int, optional
+        Bytes that a GPU must have free to be used; then those with most free memory come first.
 
     Raises
     ------
@@ -46,7 +59,7 @@ def slots_for(execution: Execution) -> tuple[Slot, ...]:
     """
     if execution.workers == 0:
         return ()
-    gpus = _chosen_gpus(execution)
+    gpus = _chosen_gpus(execution, least_free)
     workers = _worker_count(execution, gpus)
     common = {VARIABLE: backend(), **_threads(max(1, cores() // workers))}
     return tuple(_slot(number, execution, gpus, common) for number in range(workers))
@@ -63,19 +76,56 @@ def workers_of(execution: Execution) -> int:
     return _worker_count(execution, _chosen_gpus(execution)) if execution.workers else 1
 
 
-def _chosen_gpus(execution: Execution) -> tuple[Gpu, ...]:
+def gpus_of(execution: Execution) -> int:
+    """How many GPUs would be used here, be they as many as `execution` asks for or not."""
+    if execution.workers == 0 or execution.gpus == 0:
+        return 0
+    found = len(visible_gpus())
+    return found if execution.gpus == "all" else min(found, execution.gpus)
+
+
+def _chosen_gpus(execution: Execution, least_free: int | None = None) -> tuple[Gpu, ...]:
     if execution.gpus == 0:
         return ()
     found = visible_gpus()
+    if least_free is not None:
+        return _with_free_memory(found, execution.gpus, least_free)
     if execution.gpus == "all":
         return found
     if execution.gpus > len(found):
-        names = ", ".join(gpu.name for gpu in found) or "none"
-        limited = f" with {VISIBLE}={os.environ[VISIBLE]}" if VISIBLE in os.environ else ""
         raise Refused(
-            f"execution.gpus is {execution.gpus}; found here{limited}: {names}; ask for fewer, or for all"
+            f"execution.gpus is {execution.gpus}; {_what_is_here(found)}; ask for fewer, or for all"
         )
     return found[: execution.gpus]
+
+
+def _with_free_memory(found: Sequence[Gpu], wanted: int | str, least: int) -> tuple[Gpu, ...]:
+    """Those GPUs with so many bytes free, the one with most first; as many as are wanted."""
+    free = {gpu: free_bytes(gpu) for gpu in found}
+    known = {gpu: size for gpu, size in free.items() if size is not None and size >= least}
+    count = len(known) if wanted == "all" else int(wanted)
+    if 0 < count <= len(known):
+        return tuple(sorted(known, key=known.__getitem__, reverse=True)[:count])
+    few = f"only {len(known)} of the {count} GPUs asked for have" if known else "no GPU has"
+    sizes = ", ".join(f"{gpu.name} {_free(size)}" for gpu, size in free.items())
+    raise Refused(
+        f"--min-free-gpu-memory {least / 1e9:g} GB: {few} so much free; {_what_is_here(found, sizes)}; ask "
+        "for less, or come again when more is free"
+    )
+
+
+def _free(size: int | None) -> str:
+    return "(nvidia-smi does not say)" if size is None else f"{size / 1e9:.1f} GB"
+
+
+def _what_is_here(found: Sequence[Gpu], names: str = "") -> str:
+    limited = f" with {VISIBLE}={os.environ[VISIBLE]}" if VISIBLE in os.environ else ""
+    fault = visible_fault()
+    return f"{f'{fault}; usable' if fault else f'found here{limited}'}: {names or _names(found) or 'none'}"
+
+
+def _names(gpus: Sequence[Gpu]) -> str:
+    return ", ".join(gpu.name for gpu in gpus)
 
 
 def _worker_count(execution: Execution, gpus: tuple[Gpu, ...]) -> int:

@@ -1,7 +1,7 @@
 """The order of a search's trials, and why it is so."""
 
 from archsearch.ranking.first import why_first
-from archsearch.ranking.order import TIERS, Ranked, by_standing, leader, rank, tier
+from archsearch.ranking.order import TIERS, Ranked, Standing, by_standing, leader, rank, tier
 from archsearch.ranking.reasons import deciding, indistinguishable, score_noise
 from archsearch.ranking.score import best_run, score, trial_score
 from archsearch.ranking.table import COLUMNS, table
@@ -10,6 +10,7 @@ __all__ = [
     "COLUMNS",
     "TIERS",
     "Ranked",
+    "Standing",
     "best_run",
     "by_standing",
     "deciding",

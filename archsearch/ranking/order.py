@@ -3,6 +3,8 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Protocol, TypeVar
 
 from archsearch.diagnosis import Diagnosis, Verdict
 from archsearch.ranking.reasons import Candidate, reason
@@ -24,6 +26,22 @@ TIERS: Mapping[Verdict, int] = {
 
 GOOD_WEIGHTS_TIER = 2
 """Tier of a run with a fault whose delivered weights are good."""
+
+
+class Standing(Protocol):
+    """All of a trial that its place among others rests on."""
+
+    @property
+    def number(self) -> int: ...  # noqa: D102
+    @property
+    def score(self) -> float | None: ...  # noqa: D102
+    @property
+    def verdict(self) -> str | None: ...  # noqa: D102
+    @property
+    def delivered(self) -> str | None: ...  # noqa: D102
+
+
+T = TypeVar("T", bound=Standing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,19 +118,25 @@ def rank(trials: Sequence[TrialResult], diagnoses: Mapping[int, Diagnosis]) -> t
     return tuple(_placed(candidates, index) for index in range(len(candidates)))
 
 
-def leader(trials: Iterable[TrialResult]) -> TrialResult | None:
+def leader(trials: Iterable[T]) -> T | None:
     """The best so far by stored verdicts and scores, without judging all trials anew."""
     return next(iter(by_standing(trials)), None)
 
 
-def by_standing(trials: Iterable[TrialResult]) -> list[TrialResult]:
+def by_standing(trials: Iterable[T]) -> list[T]:
     """The trials with a score and a verdict, the best first, as they were last judged."""
     placed = [
-        (_tier(Verdict(trial.verdict), Verdict(trial.delivered)), trial.score, trial.number, trial)
+        (_tier_of(trial.verdict, trial.delivered), trial.score, trial.number, trial)
         for trial in trials
         if trial.score is not None and trial.verdict and trial.delivered
     ]
     return [trial for *_, trial in sorted(placed, key=lambda place: place[:-1])]
+
+
+@cache
+def _tier_of(verdict: str, delivered: str) -> int:
+    """From the words that are stored: of many searches there are thousands, of few kinds."""
+    return _tier(Verdict(verdict), Verdict(delivered))
 
 
 def _candidates(trials: Sequence[TrialResult], diagnoses: Mapping[int, Diagnosis]) -> list[Candidate]:

@@ -3,8 +3,6 @@
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
 from archsearch.records import EpochRecord, TrainingRun
 
 
@@ -26,6 +24,8 @@ def score(epochs: Sequence[EpochRecord]) -> float | None:
     float or None
         Mean cross-entropy per sample in nats, lower is better; None if no epoch is finite.
     """
+    import numpy as np  # takes 0.1 s, which whoever only reads scores should not wait
+
     halves = np.array([record.val_loss_halves for record in epochs], dtype=np.float64).reshape(-1, 2)
     halves = halves[np.isfinite(halves).all(axis=1)]
     if not len(halves):

@@ -6,6 +6,7 @@ from math import isfinite
 NOT_JUDGED = "not_judged"
 NONE = "–"
 MINUS = "\u2212"
+UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def loss(value: float | None) -> str:
@@ -75,3 +76,9 @@ def percent_below(value: float, reference: float) -> str:
     if abs(share) < 0.5:
         return "equal to"
     return f"{abs(share):.0f}\u00a0% {'below' if share > 0 else 'above'}"
+
+
+def size(number: int) -> str:
+    """Bytes in decimal units: ``0 B``, ``12.3 kB``, ``1.5 GB``."""
+    power = min((len(str(number)) - 1) // 3, len(UNITS) - 1)
+    return f"{number / 1000**power:.1f} {UNITS[power]}" if power else f"{number} B"

@@ -31,16 +31,17 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
     StoreError
         If a file with a write-ahead log can't be read over the network.
     """
-    connection = _opened(path, mode)
+    connection, journal = _opened(path, mode)
     try:
-        network = network_file_system(path)
         if mode == "ro":
-            if network and _journal(connection) == "wal":
+            # Most records have no log: who runs a search has one, or was killed at it. To ask the system for
+            # the file system takes longer than to read a search in short.
+            if journal == "wal" and (network := network_file_system(path)):
                 raise StoreError(
                     f"{path}: was left open by a machine that has it on a disk of its own, and can't be read "
                     f"over {network} before that machine has closed it, or the search goes on here"
                 )
-        elif network:
+        elif network_file_system(path):
             _without_shared_memory(connection)
         else:
             connection.execute("PRAGMA journal_mode = WAL")
@@ -97,20 +98,21 @@ def _meaning(path: Path, error: sqlite3.DatabaseError, code: int) -> StoreError 
     return StoreError(f"{path}: {error}")
 
 
-def _opened(path: Path, mode: str) -> sqlite3.Connection:
+def _opened(path: Path, mode: str) -> tuple[sqlite3.Connection, str]:
+    """A connection, and to read the journal of the file."""
     connection = _connected(path, mode)
     if mode != "ro":
-        return connection
+        return connection, ""
     try:
-        _journal(connection)
+        return connection, _journal(connection)
     except sqlite3.DatabaseError as error:
         connection.close()
         if error.sqlite_errorcode not in _TO_BE_UNDONE:
             raise
         with contextlib.closing(_connected(path, "rw")) as undoing:
             _journal(undoing)
-        return _connected(path, mode)
-    return connection
+        connection = _connected(path, mode)
+        return connection, _journal(connection)
 
 
 def _connected(path: Path, mode: str) -> sqlite3.Connection:

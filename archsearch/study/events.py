@@ -18,6 +18,13 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class SearchFound:
+    """Which search a process is to take up: its id."""
+
+    search: str
+
+
+@dataclass(frozen=True, slots=True)
 class SearchStarted:
     """A process takes the search up: trials it is to have, and those that ended before."""
 
@@ -38,6 +45,7 @@ class EpochMeasured:
 
     trial: TrialResult
     epoch: EpochRecord
+    seed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,5 +62,5 @@ class Remark:
     text: str
 
 
-SearchEvent = SearchStarted | TrialStarted | EpochMeasured | TrialEnded | Remark
+SearchEvent = SearchFound | SearchStarted | TrialStarted | EpochMeasured | TrialEnded | Remark
 Notify = Callable[[SearchEvent], None]

@@ -1,10 +1,10 @@
 """Which trained weights a search keeps, so that disks don't fill."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from archsearch.ranking import by_standing
+from archsearch.ranking import Standing, by_standing
 from archsearch.records import TrialResult
 
 
@@ -35,6 +35,21 @@ def superfluous(trials: Sequence[TrialResult], keep: int) -> list[int]:
         for trial in trials
         if trial.status.has_ended and trial.number not in kept and any(run.model for run in trial.runs)
     ]
+
+
+def best(trials: Iterable[Standing], keep: int) -> set[int]:
+    """Numbers of the `keep` best in the ranking as it stands.
+
+    Where fewer were judged, those with the lowest scores come after them.
+    """
+    scored = [trial for trial in trials if trial.score is not None]
+    judged = by_standing(scored)
+    placed = {trial.number for trial in judged}
+    others = sorted(
+        (trial for trial in scored if trial.number not in placed),
+        key=lambda trial: (trial.score, trial.number),
+    )
+    return {trial.number for trial in (*judged, *others)[:keep]}
 
 
 def remove(models: Path, trial: TrialResult) -> None:

@@ -2,12 +2,11 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from archsearch.diagnosis import Judgement
-from archsearch.diagnosis.storage import from_json
 from archsearch.errors import StoreError
 from archsearch.records import (
     EpochRecord,
@@ -19,12 +18,12 @@ from archsearch.records import (
     TrialResult,
 )
 from archsearch.study.database import explained
-from archsearch.study.rows import data_summary, epoch_of, proposal_of, run_of, trial_of
+from archsearch.study.rows import TRIALS, data_summary, epoch_of, proposal_of, run_of, trial_of
+from archsearch.study.summary import Summary, read_summary
 from archsearch.study.values import Header, Mirrored, Proposal, Session
 
-_TRIALS = (
-    "SELECT trials.*, proposals.params FROM trials LEFT JOIN proposals ON proposals.trial = trials.number "
-)
+if TYPE_CHECKING:
+    from archsearch.diagnosis import Judgement
 
 
 class RecordReader:
@@ -47,7 +46,7 @@ class RecordReader:
     def header(self) -> Header:
         """What was known before the first trial, of the space as it was last edited."""
         values = self._values()
-        try:
+        with self._whole():
             return Header(
                 **{
                     key: values[key]
@@ -57,8 +56,6 @@ class RecordReader:
                 data=data_summary(values["data"]),
                 references=tuple(Reference(**reference) for reference in values["references"]),
             )
-        except (KeyError, TypeError) as error:
-            raise StoreError(f"{self.path}: the record of a search, but not a whole one: {error}") from None
 
     def total(self) -> int:
         """How many trials the search is to have, those added by hand apart."""
@@ -103,24 +100,19 @@ class RecordReader:
         with_runs : bool
             Without their trainings and epochs, reading is quicker.
         """
-        with explained(self.path):
-            # One transaction, so that trials, runs and epochs are of one moment.
-            self._db.execute("BEGIN")
-            try:
-                revision = self._db.execute("SELECT coalesce(max(revision), 0) FROM trials").fetchone()[0]
-                rows = self._db.execute(
-                    _TRIALS + "WHERE revision > ? AND status != ? ORDER BY trials.number",
-                    (changed_after, Status.QUEUED),
-                ).fetchall()
-                runs = self._runs([row[0] for row in rows]) if with_runs else {}
-            finally:
-                self._db.execute("COMMIT")
+        with self._at_one_moment():
+            revision = self._db.execute("SELECT coalesce(max(revision), 0) FROM trials").fetchone()[0]
+            rows = self._db.execute(
+                TRIALS + "WHERE revision > ? AND status != ? ORDER BY trials.number",
+                (changed_after, Status.QUEUED),
+            ).fetchall()
+            runs = self._runs([row[0] for row in rows]) if with_runs else {}
         return tuple(trial_of(row, runs) for row in rows), revision
 
     def queued(self) -> tuple[TrialResult, ...]:
         """The trials that wait for a worker, in the order in which they are to start."""
         order = "WHERE status = ? ORDER BY by_hand DESC, trials.number"
-        return tuple(trial_of(row, {}) for row in self._rows(_TRIALS + order, (Status.QUEUED,)))
+        return tuple(trial_of(row, {}) for row in self._rows(TRIALS + order, (Status.QUEUED,)))
 
     def trainings(self, trials: Sequence[int]) -> dict[int, tuple[TrainingRun, ...]]:
         """The trainings of some trials with their epochs, by the trials' numbers."""
@@ -139,8 +131,17 @@ class RecordReader:
         rows = self._rows(query, (lately, since, json.dumps(sorted(trials))))
         return {trial: (seconds, int(count)) for trial, seconds, count in rows}
 
-    def judgements(self) -> dict[tuple[int, int], Judgement]:
+    def models(self) -> dict[int, tuple[str, ...]]:
+        """The files of weights that are kept, by trial."""
+        named: dict[int, tuple[str, ...]] = {}
+        for trial, model in self._rows("SELECT trial, model FROM runs WHERE model IS NOT NULL"):
+            named[trial] = (*named.get(trial, ()), model)
+        return named
+
+    def judgements(self) -> "dict[tuple[int, int], Judgement]":
         """What was judged, by trial and seed; what another version said in other words is left out."""
+        from archsearch.diagnosis.storage import from_json  # with the rules, which little else needs
+
         rows = self._rows("SELECT trial, seed, judgement FROM judgements")
         read = {(trial, seed): from_json(json.loads(text)) for trial, seed, text in rows}
         return {key: judgement for key, judgement in read.items() if judgement}
@@ -167,8 +168,37 @@ class RecordReader:
             changes=self.changes(),
         )
 
+    def summary(self) -> Summary:
+        """The search in short: a few pages of the file are read, however long its curves are.
+
+        Raises
+        ------
+        StoreError
+            If the record is not a whole one.
+        """
+        with self._at_one_moment(), self._whole():
+            return read_summary(self._db, self.sessions())
+
     def _values(self) -> dict[str, Any]:
         return {key: json.loads(value) for key, value in self._rows("SELECT key, value FROM search")}
+
+    @contextmanager
+    def _at_one_moment(self) -> Iterator[None]:
+        """One transaction, so that all that is read is of one moment."""
+        with explained(self.path):
+            self._db.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._db.execute("COMMIT")
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """Refuse a record that lacks what every one has."""
+        try:
+            yield
+        except (KeyError, TypeError) as error:
+            raise StoreError(f"{self.path}: the record of a search, but not a whole one: {error}") from None
 
     def _rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         with explained(self.path):

@@ -6,6 +6,7 @@ are seconds since 1970-01-01 UTC. NaN is stored as NULL.
 
 import contextlib
 import json
+import math
 import os
 import socket
 import sqlite3
@@ -13,10 +14,8 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from archsearch.diagnosis import Judgements
-from archsearch.diagnosis.storage import to_json
 from archsearch.errors import SearchLocked, StoreError, unwritable
 from archsearch.records import EpochRecord, SpaceChange, Status, TrainingRun, TrialResult
 from archsearch.study.database import connect, explained, require_intact
@@ -24,6 +23,9 @@ from archsearch.study.reader import RecordReader
 from archsearch.study.rows import epoch_row, proposal_row, run_row, trial_row
 from archsearch.study.schema import SCHEMA, VERSION, migrate
 from archsearch.study.values import Header, Mirrored, Proposal
+
+if TYPE_CHECKING:
+    from archsearch.diagnosis import Judgements
 
 
 class Record(RecordReader):
@@ -122,8 +124,12 @@ class Record(RecordReader):
                 self._db.execute("PRAGMA journal_mode = DELETE")
         super().close()
 
-    def begin_session(self, command: str, workers: int, total: int, gpus: int = 0) -> None:
+    def begin_session(
+        self, command: str, workers: int, total: int, gpus: int = 0, seconds: float = math.inf
+    ) -> None:
         """Say that this process works on the search from now on, until it has `total` trials.
+
+        Its bounds end it after `seconds` at the latest.
 
         What trainings had done that did not end is forgotten: they start again with their seeds.
 
@@ -131,12 +137,13 @@ class Record(RecordReader):
         and that one found its search free.
         """
         now = time.time()
-        row = (socket.gethostname(), os.getpid(), command, workers, now, now, "running", 0.0, gpus)
+        ends_by = now + seconds if math.isfinite(seconds) else None
+        row = (socket.gethostname(), os.getpid(), command, workers, now, now, "running", 0.0, gpus, ends_by)
         self._session = None
         with self._writing() as db:
             db.execute(
                 "INSERT INTO sessions (host, pid, command, workers, started_at, seen_at, status, "
-                "driver_seconds, gpus) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "driver_seconds, gpus, ends_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 row,
             )
             _set(db, "total", total)
@@ -144,12 +151,12 @@ class Record(RecordReader):
             session = db.execute("SELECT max(id) FROM sessions").fetchone()[0]
         self._session, self.is_working, self._began = session, True, (now, time.monotonic())
 
-    def end_session(self, status: str, driver_seconds: float) -> None:
-        """Say how this process's work ended, and how long it was busy with other things than waiting."""
+    def end_session(self, status: str, driver_seconds: float, reason: str = "") -> None:
+        """Say how this process's work ended and why, and how long it did other things than waiting."""
         with self._writing() as db:
             db.execute(
-                "UPDATE sessions SET status = ?, driver_seconds = ? WHERE id = ?",
-                (status, driver_seconds, self._session),
+                "UPDATE sessions SET status = ?, driver_seconds = ?, reason = ? WHERE id = ?",
+                (status, driver_seconds, reason, self._session),
             )
         self.is_working = False  # what is written from here on is no work on the search
 
@@ -230,7 +237,7 @@ class Record(RecordReader):
         self,
         trial: TrialResult,
         proposal: Proposal | None,
-        judgements: Judgements | None = None,
+        judgements: "Judgements | None" = None,
     ) -> None:
         """Record how a trial ended: status, score, verdict, what the sampler was told.
 
@@ -260,7 +267,7 @@ class Record(RecordReader):
                 db.execute("UPDATE trials SET revision = ? WHERE number = ?", (_next_revision(db), number))
 
     def put_judgements(
-        self, trials: Iterable[TrialResult], judgements: Judgements, at: int | None = None
+        self, trials: Iterable[TrialResult], judgements: "Judgements", at: int | None = None
     ) -> None:
         """Store what was judged again.
 
@@ -345,7 +352,9 @@ def _put_verdict(db: sqlite3.Connection, trial: TrialResult) -> None:
     )
 
 
-def _put_judgements(db: sqlite3.Connection, judgements: Judgements) -> None:
+def _put_judgements(db: sqlite3.Connection, judgements: "Judgements") -> None:
+    from archsearch.diagnosis.storage import to_json  # with the rules, which little else needs
+
     rows = [(*key, json.dumps(to_json(judgement))) for key, judgement in judgements.items()]
     db.executemany("INSERT OR REPLACE INTO judgements VALUES (?, ?, ?)", rows)
 

@@ -5,11 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple
 from typing import Any
 
-import numpy as np
-
 from archsearch.architecture import architecture_from_json
 from archsearch.records import DataSummary, EpochRecord, Recipe, Status, TrainingRun, TrialResult
 from archsearch.study.values import Proposal
+
+TRIALS = (
+    "SELECT trials.*, proposals.params FROM trials LEFT JOIN proposals ON proposals.trial = trials.number "
+)
+"""What `trial_of` takes; a condition may follow."""
 
 
 def epoch_row(epoch: EpochRecord) -> list[Any]:
@@ -48,6 +51,8 @@ def run_row(trial: int, run: TrainingRun) -> list[Any]:
 
 def run_of(row: Sequence[Any], epochs: Sequence[EpochRecord], classes: int) -> TrainingRun:
     """From all columns of `runs`."""
+    import numpy as np  # takes 0.1 s, which whoever reads no trainings should not wait
+
     _, seed, status, reason, early, delivered, spread, blob, model, seconds, environment = row
     return TrainingRun(
         seed=seed,
@@ -85,7 +90,7 @@ def trial_row(trial: TrialResult, revision: int) -> list[Any]:
 
 
 def trial_of(row: Sequence[Any], runs: Mapping[int, tuple[TrainingRun, ...]]) -> TrialResult:
-    """From all columns of `trials`, and the parameters of its proposal."""
+    """From a row of `TRIALS`."""
     number, name, architecture, recipe, parameters, status, score, verdict, _revision, *rest = row
     delivered, confidence, agreement, worker, by_hand, params = rest
     return TrialResult(

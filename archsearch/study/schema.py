@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Mapping, Sequence
 
-VERSION = 3
+VERSION = 4
 
 _JUDGEMENTS = """
 CREATE TABLE judgements (
@@ -25,7 +25,7 @@ CREATE TABLE sessions (
     id INTEGER PRIMARY KEY, host TEXT NOT NULL, pid INTEGER NOT NULL, command TEXT NOT NULL,
     workers INTEGER NOT NULL,
     started_at REAL NOT NULL, seen_at REAL NOT NULL, status TEXT NOT NULL, driver_seconds REAL NOT NULL,
-    gpus INTEGER NOT NULL DEFAULT 0
+    gpus INTEGER NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '', ends_by REAL
 );
 CREATE TABLE trials (
     number INTEGER PRIMARY KEY, name TEXT, architecture TEXT NOT NULL, recipe TEXT NOT NULL,
@@ -67,6 +67,10 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
         "ALTER TABLE trials ADD COLUMN worker TEXT",
         "ALTER TABLE trials ADD COLUMN by_hand INTEGER NOT NULL DEFAULT 0",
         _CHANGES,
+    ),
+    3: (
+        "ALTER TABLE sessions ADD COLUMN reason TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE sessions ADD COLUMN ends_by REAL",
     ),
 }
 """What makes a record of a version one of the next."""

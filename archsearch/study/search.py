@@ -250,7 +250,7 @@ class Search:
             # The answer first: the worker waits for it, and an epoch that is lost is trained again.
             self._executor.answer(event.trial, event.seed, self._ending(trial, event))
             self._record.add_epoch(event.trial, event.seed, event.epoch)
-            self._notify(EpochMeasured(trial, event.epoch))
+            self._notify(EpochMeasured(trial, event.epoch, event.seed))
             return
         runs = self._running[event.trial]
         runs.append(_with_epochs(event.run, self._epochs.pop((event.trial, event.run.seed), [])))

@@ -21,14 +21,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from archsearch.errors import SearchConflict, SearchNotFound, SpaceError, StoreError, unwritable
 from archsearch.records import SearchSnapshot
 from archsearch.resources import bundled
-from archsearch.space import Edit, SearchSpace, changed_words, edit_between
 from archsearch.study.holding import Hold, is_held, take
 from archsearch.study.record import Record
+from archsearch.study.summary import Summary
 from archsearch.study.values import Header
+
+if TYPE_CHECKING:
+    from archsearch.space import Edit, SearchSpace
 
 RECORD = "record.sqlite"
 
@@ -88,6 +92,17 @@ class Place:
             snapshot = record.snapshot()
         return replace(snapshot, status=self.standing(snapshot.status))
 
+    def summary(self) -> Summary:
+        """The search in short, as its record stands; the file is not searched for damage.
+
+        Raises
+        ------
+        StoreError
+            If it can't be read.
+        """
+        with Record.open(self.record, read_only=True, check=False) as record:
+            return record.summary()
+
     def standing(self, status: str) -> str:
         """A recorded status as it is now: a process that was killed could not say that it ended."""
         return "interrupted" if status == "running" and not self.is_held else status
@@ -133,8 +148,21 @@ class Store:
             raise StoreError(f"store {self.path}: can't be written: permission denied")
 
     def searches(self) -> list[Place]:
-        """All searches, in the order of their ids."""
-        return [Place(path.parent) for path in sorted((self.path / "searches").glob(f"*/{RECORD}"))]
+        """All searches, in the order of their ids.
+
+        Raises
+        ------
+        StoreError
+            If the folder can't be read.
+        """
+        folder = self.path / "searches"
+        try:
+            paths = sorted(folder.iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise StoreError(f"{folder}: can't be read: {error.strerror}") from None
+        return [Place(path) for path in paths if (path / RECORD).is_file()]
 
     def find(self, search: str) -> Place:
         """The search with this id or record path, or the newest with this name.
@@ -157,7 +185,7 @@ class Store:
         known = f"; there are: {', '.join(ids)}" if ids else ", which has none yet"
         raise SearchNotFound(f"no search {search!r} in store {self.path}{known}")
 
-    def place_for(self, space: SearchSpace, *, new: bool, continue_: bool = False) -> Place:
+    def place_for(self, space: "SearchSpace", *, new: bool, continue_: bool = False) -> Place:
         """Where `space`'s search is, or will be if there is none yet.
 
         Parameters
@@ -194,7 +222,7 @@ class Store:
         found = []
         for place in self.searches():
             if place.id.startswith(f"{name}-"):
-                with Record.open(place.record, read_only=True) as record:
+                with Record.open(place.record, read_only=True, check=False) as record:
                     header = record.header()
                 if header.name == name:
                     found.append((place, header))
@@ -204,8 +232,11 @@ class Store:
         return Place(self.path / "searches" / id_)
 
 
-def edit_since(header: Header, space: SearchSpace) -> Edit:
+def edit_since(header: Header, space: "SearchSpace") -> "Edit":
     """What `space` changes of a recorded one; all of it is refused where that can't be read any more."""
+    # Here, because whoever only looks at searches needs no language of spaces.
+    from archsearch.space import Edit, SearchSpace, changed_words, edit_between
+
     if header.fingerprint == space.fingerprint:
         return Edit()
     try:
@@ -215,7 +246,7 @@ def edit_since(header: Header, space: SearchSpace) -> Edit:
     return edit_between(recorded, space)
 
 
-def _conflict(space: SearchSpace, place: Place, edit: Edit) -> str:
+def _conflict(space: "SearchSpace", place: Place, edit: "Edit") -> str:
     if not edit.refused:
         return (
             f"the name {space.name!r} belongs to search {place.id}, of which this is an edited space:\n"

@@ -59,7 +59,28 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One process's work on the search."""
+    """One process's work on the search.
+
+    Attributes
+    ----------
+    host : str
+    pid : int
+    command : str
+    workers : int
+        Trainings that may run at once.
+    started_at, seen_at : float
+        When it began, and when it was last heard of, in seconds since 1970-01-01 UTC.
+    status : str
+        `Outcome`, or ``"running"``.
+    driver_seconds : float
+        Spent on other things than waiting.
+    gpus : int
+        In use.
+    reason : str
+        Why it ended, in words, where its status does not say all; else empty.
+    ends_by : float or None
+        When its bounds end it at the latest, in seconds since 1970-01-01 UTC.
+    """
 
     host: str
     pid: int
@@ -70,6 +91,8 @@ class Session:
     status: str
     driver_seconds: float
     gpus: int
+    reason: str = ""
+    ends_by: float | None = None
 
     @property
     def seconds(self) -> float:

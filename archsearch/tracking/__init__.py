@@ -1,5 +1,6 @@
 """MLflow: a mirror of the record, and other people's experiments."""
 
+from archsearch.tracking.artifacts import own_uri, stored_artifacts
 from archsearch.tracking.beside import Following
 from archsearch.tracking.experiments import read_experiment, tag_runs
 from archsearch.tracking.messages import Closing
@@ -14,7 +15,9 @@ __all__ = [
     "Tracking",
     "check_answers",
     "first_line",
+    "own_uri",
     "read_experiment",
     "serve",
+    "stored_artifacts",
     "tag_runs",
 ]

@@ -39,6 +39,9 @@ SEARCH_TAG = "archsearch.search"
 TRIAL_TAG = "archsearch.trial"
 CHANGES_TAG = "space_changes"
 
+# Folders of the artifacts of a search's run.
+REPORT, MODEL = "report", "model"
+
 # MLflow's page then opens with tables of runs and metrics, not with traces of language models.
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 
@@ -144,7 +147,7 @@ class Mirror:
                 self._client.set_terminated(child.run_id, "KILLED")
         self._log_summary(status, best)
         if artifacts.report:
-            self._client.log_artifact(self.run_id, str(artifacts.report), "report")
+            self._client.log_artifact(self.run_id, str(artifacts.report), REPORT)
         if artifacts.model:
             self._log_model(artifacts.model)
         ends = {"interrupted": "KILLED", "all_failed": "FAILED", "given_up": "FAILED"}
@@ -264,7 +267,7 @@ class Mirror:
         """Keep the best model under one name, in place of an earlier best."""
         with tempfile.TemporaryDirectory() as folder:
             copy = shutil.copyfile(model, Path(folder) / "best.keras")
-            self._client.log_artifact(self.run_id, str(copy), "model")
+            self._client.log_artifact(self.run_id, str(copy), MODEL)
 
     def _log_summary(self, status: str, best: TrialResult | None) -> None:
         tags = {"status": status}

@@ -22,5 +22,10 @@ def keeps_the_lock(pipe):
     ctypes.PyDLL(None).sleep(60)
 
 
+def tells_its_environment(pipe):
+    pipe.send(dict(os.environ))
+    time.sleep(60)
+
+
 if __name__ == "__main__":
     globals()[os.environ["DOES"]](connected(*map(int, sys.argv[1:]))[0])

@@ -48,6 +48,15 @@ def test_a_file_in_the_working_folder_stands_for_none_of_pythons_modules(started
     assert started("half_a_message").receive(30) == "begun"
 
 
+def test_what_a_child_imports_is_told_to_send_no_telemetry_unless_the_user_wants_it(started, monkeypatch):
+    monkeypatch.delenv("DO_NOT_TRACK", raising=False)
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "false")
+    told = started("tells_its_environment").receive(30)
+    assert (told["DO_NOT_TRACK"], told["MLFLOW_DISABLE_TELEMETRY"]) == ("1", "false")
+    monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY")
+    assert started("tells_its_environment").receive(30)["MLFLOW_DISABLE_TELEMETRY"] == "true"
+
+
 @pytest.mark.parametrize(
     ("log", "told"),
     [

@@ -1,6 +1,7 @@
 """Which GPUs workers may use, and how the machine is shared out between them."""
 
 import os
+import re
 import stat
 
 import pytest
@@ -9,8 +10,8 @@ from hypothesis import strategies as st
 
 from archsearch.errors import Refused
 from archsearch.execution import machine
-from archsearch.execution.devices import Gpu, visible_gpus
-from archsearch.execution.slots import slots_for, workers_of
+from archsearch.execution.devices import Gpu, visible_fault, visible_gpus
+from archsearch.execution.slots import gpus_of, slots_for, workers_of
 from archsearch.space.execution_words import Execution
 
 UUIDS = ("GPU-8932f937-d72c-4106-c12f-20bd9faed9f6", "GPU-5da94ea0-53f6-0fcd-2d2e-3f6a4d0f3f0a")
@@ -29,14 +30,21 @@ GPU 1: NVIDIA A100-SXM4-40GB (UUID: {UUIDS[1]})
 
 @pytest.fixture
 def nvidia_smi(tmp_path, monkeypatch):
-    """A machine whose ``nvidia-smi`` lists what it is called with; None for a machine without one."""
+    """A machine whose ``nvidia-smi`` lists what it is called with; None for a machine without one.
+
+    `memory` is that of each GPU in MiB, or of those that it names.
+    """
 
     def lists(text, memory="40960"):
         path = tmp_path / "nvidia-smi"
         path.unlink(missing_ok=True)
         if text is not None:
-            script = f"#!/bin/sh\nif [ \"$1\" = -L ]; then cat <<'END'\n{text}END\nelse echo '{memory}'; fi\n"
-            path.write_text(script)
+            sizes = memory if isinstance(memory, dict) else {"*": memory}
+            cases = "".join(f"--id={name}) echo '{size}';;\n" for name, size in sizes.items())
+            listing = f"cat <<'END'\n{text}END\n"
+            path.write_text(
+                f'#!/bin/sh\nif [ "$1" = -L ]; then {listing}else case "$1" in\n{cases}esac\nfi\n'
+            )
             path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
@@ -171,6 +179,100 @@ def test_more_gpus_than_there_are_are_refused_with_what_was_found(nvidia_smi, mo
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     with pytest.raises(Refused, match=r"execution\.gpus is 1; found here: none"):
         slots_for(Execution(gpus=1))
+
+
+FREE = {UUIDS[0]: "4000", UUIDS[1]: "30000", "0": "4000", "1": "30000"}
+THREE = TWO + "GPU 2: NVIDIA A100-SXM4-40GB (UUID: GPU-2)\n"
+
+
+def names(slots):
+    return [slot.gpu.name for slot in slots]
+
+
+def test_only_gpus_with_enough_free_memory_are_used_and_those_with_most_first(nvidia_smi, monkeypatch):
+    nvidia_smi(THREE, FREE | {"GPU-2": "10000"})
+    assert names(slots_for(Execution(), 4 * 10**9)) == ["GPU 1", "GPU 2", "GPU 0"]
+    assert names(slots_for(Execution(), 5 * 10**9)) == ["GPU 1", "GPU 2"]
+    assert names(slots_for(Execution(gpus=1), 4 * 10**9)) == ["GPU 1"]
+    assert names(slots_for(Execution(gpus=2), 4 * 10**9)) == ["GPU 1", "GPU 2"]
+    assert names(slots_for(Execution(gpus=2))) == ["GPU 0", "GPU 1"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,2")
+    nvidia_smi(THREE, FREE | {"2": "10000"})
+    (slot,) = slots_for(Execution(gpus=1), 4 * 10**9)
+    assert (slot.gpu.name, slot.environment["CUDA_VISIBLE_DEVICES"]) == ("GPU 2", "2")
+
+
+@pytest.mark.parametrize(
+    ("gpus", "least", "told"),
+    [
+        (
+            "all",
+            40,
+            r"40 GB: no GPU has so much free; found here: GPU 0 4\.2 GB, GPU 1 31\.5 GB; ask for less",
+        ),
+        (1, 40, "40 GB: no GPU has so much free"),
+        (2, 8, "8 GB: only 1 of the 2 GPUs asked for have so much free; found here: GPU 0 4"),
+    ],
+)
+def test_too_few_gpus_with_enough_free_memory_are_refused_with_what_each_has(nvidia_smi, gpus, least, told):
+    nvidia_smi(TWO, FREE)
+    with pytest.raises(Refused, match=f"--min-free-gpu-memory {told}"):
+        slots_for(Execution(gpus=gpus), least * 10**9)
+
+
+def test_free_memory_that_nvidia_smi_does_not_say_is_not_taken_for_enough(nvidia_smi, monkeypatch):
+    nvidia_smi(TWO, FREE | {UUIDS[1]: "[N/A]"})
+    with pytest.raises(Refused, match=r"GPU 0 4\.2 GB, GPU 1 \(nvidia-smi does not say\)"):
+        slots_for(Execution(), 8 * 10**9)
+    nvidia_smi(None)
+    with pytest.raises(Refused, match="found here: none"):
+        slots_for(Execution(), 10**9)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    with pytest.raises(
+        Refused, match=r"found here with CUDA_VISIBLE_DEVICES=0: GPU 0 \(nvidia-smi does not say\)"
+    ):
+        slots_for(Execution(), 10**9)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "fault"),
+    [
+        ("0,7,1", "CUDA_VISIBLE_DEVICES=0,7,1: there is no GPU 7, .*; there are: GPU 0, GPU 1"),
+        ("GPU-0000", "there is no GPU GPU-0000"),
+        ("1,1", "names something twice"),
+        ("1,0", None),
+        ("", None),
+        ("-1", None),
+        ("0,-1,1", None),
+        ("none", None),
+        ("NoDevFiles", None),
+        (None, None),
+    ],
+)
+def test_a_gpu_that_is_not_there_is_told_of_and_the_words_for_none_are_not(
+    nvidia_smi, monkeypatch, chosen, fault
+):
+    nvidia_smi(TWO)
+    if chosen is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
+    told = visible_fault()
+    assert told is None if fault is None else re.search(fault, told)
+
+
+def test_a_number_of_gpus_is_refused_with_the_index_that_is_not_there(nvidia_smi, monkeypatch):
+    nvidia_smi(TWO)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,7")
+    told = (
+        r"execution\.gpus is 2; CUDA_VISIBLE_DEVICES=0,7: there is no GPU 7, .*; usable: GPU 0; ask for fewer"
+    )
+    with pytest.raises(Refused, match=told):
+        slots_for(Execution(gpus=2))
+
+
+def test_how_many_gpus_are_used_is_known_without_asking_for_them(nvidia_smi):
+    nvidia_smi(TWO)
+    wishes = [Execution(), Execution(gpus=1), Execution(gpus=7), Execution(gpus=0), Execution(workers=0)]
+    assert [gpus_of(wish) for wish in wishes] == [2, 1, 2, 0, 0]
 
 
 def test_jax_is_told_the_cap_on_gpu_memory_as_a_share_of_it(nvidia_smi, monkeypatch):

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 from made_up import Scripted, recorded, space
@@ -94,3 +95,9 @@ def test_the_earlier_bound_of_hours_and_gpu_hours_ends_a_search(words, gpus, lef
     of = {"hours": None, "gpu_hours": None} | words
     half_an_hour_on_one_gpu = Session("here", 1, "", 1, 0.0, HOUR / 2, "interrupted", 0.0, 1)
     assert Bounds(**of).seconds_left([half_an_hour_on_one_gpu], gpus) == pytest.approx(left)
+
+
+def test_hours_of_a_start_leave_out_those_of_earlier_ones(worked):
+    of, options = worked([5 * HOUR])
+    with pytest.raises(pytest.fail.Exception, match="workers were started"):
+        run_search(of, replace(options, hours=1.0), lambda _: None)

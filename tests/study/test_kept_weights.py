@@ -3,7 +3,7 @@
 from made_up import trial
 
 from archsearch.records import Status, TrainingRun
-from archsearch.study.kept import remove, superfluous
+from archsearch.study.kept import best, remove, superfluous
 
 
 def ended(number, score, verdict="good", *, status=Status.COMPLETED, seeds=1, model=True):
@@ -52,3 +52,20 @@ def test_files_of_all_seeds_are_removed_and_missing_ones_are_fine(tmp_path):
     remove(tmp_path / "gone", two)
     remove(tmp_path, ended(5, 0.5, model=False))
     assert (tmp_path / "5-0.keras").exists()
+
+
+def test_the_best_of_the_ranking_come_first_and_what_was_not_judged_last():
+    trials = [
+        ended(0, 0.1, "overfit"),
+        ended(1, 0.4),
+        ended(2, 0.3),
+        trial(3, Status.COMPLETED, score=0.01),
+        trial(4, Status.FAILED),
+    ]
+    assert [best(trials, keep) for keep in (1, 2, 3, 4, 9)] == [
+        {2},
+        {1, 2},
+        {0, 1, 2},
+        {0, 1, 2, 3},
+        {0, 1, 2, 3},
+    ]

@@ -190,7 +190,8 @@ def first_version(folder):
         "DROP TABLE judgements; ALTER TABLE trials DROP COLUMN confidence; "
         "ALTER TABLE trials DROP COLUMN agreement; DROP TABLE changes; "
         "ALTER TABLE trials DROP COLUMN worker; ALTER TABLE trials DROP COLUMN by_hand; "
-        "ALTER TABLE sessions DROP COLUMN gpus; PRAGMA user_version = 1"
+        "ALTER TABLE sessions DROP COLUMN gpus; ALTER TABLE sessions DROP COLUMN reason; "
+        "ALTER TABLE sessions DROP COLUMN ends_by; PRAGMA user_version = 1"
     )
     connection.close()
     return folder / "record.sqlite"

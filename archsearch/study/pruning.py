@@ -1,0 +1,99 @@
+"""What of an old search can go, so that disks don't fill over months: never its record."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from archsearch.study.kept import best
+from archsearch.study.record import Record
+from archsearch.study.store import Place
+
+WEIGHTS, CHECKPOINTS, LOGS = "weights", "checkpoints", "logs"
+
+
+@dataclass(frozen=True, slots=True)
+class Removable:
+    """What of a search can go.
+
+    Attributes
+    ----------
+    trials : tuple of int
+        Those whose weights the record is to forget; their files may be gone already.
+    files : mapping of str to tuple of Path
+        By kind.
+    """
+
+    trials: tuple[int, ...]
+    files: Mapping[str, tuple[Path, ...]]
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether nothing can go."""
+        return not self.trials and not self.every_file
+
+    @property
+    def every_file(self) -> tuple[Path, ...]:
+        """The files of all kinds."""
+        return tuple(path for files in self.files.values() for path in files)
+
+
+def removable(place: Place, keep: int) -> Removable:
+    """What of a search can go if the weights of its `keep` best trials are kept.
+
+    Raises
+    ------
+    StoreError
+        If its record can't be read.
+    """
+    with Record.open(place.record, read_only=True, check=False) as record:
+        kept, models = best(record.summary().scored, keep), record.models()
+    names = {name for trial in kept for name in models.get(trial, ())}
+    weights = tuple(path for path in _files(place.models, "*.keras") if path.name not in names)
+    checkpoints, logs = _files(place.models, "*.checkpoint"), _files(place.logs, "*")
+    return Removable(
+        tuple(sorted(models.keys() - kept)), {WEIGHTS: weights, CHECKPOINTS: checkpoints, LOGS: logs}
+    )
+
+
+def remove(place: Place, found: Removable) -> tuple[int, list[str]]:
+    """Remove what can go of a search, which this process holds; as `delete`.
+
+    Raises
+    ------
+    StoreError
+    StorageFull
+        If the record can't be written; the weights that it still names are left then.
+    """
+    others = [path for kind, files in found.files.items() if kind != WEIGHTS for path in files]
+    freed, faults = delete(others)  # which may make the room that the record needs
+    if found.trials:
+        # Before their weights: a file too many is harmless, one that is missing is not.
+        with Record.open(place.record) as record:
+            record.forget_models(found.trials)
+    more, kept = delete(found.files[WEIGHTS])
+    return freed + more, faults + kept
+
+
+def delete(files: Iterable[Path]) -> tuple[int, list[str]]:
+    """Delete files; how many bytes that freed, and what could not be deleted, a line each."""
+    freed, faults = 0, []
+    for path in files:
+        try:
+            size = path.lstat().st_size
+            path.unlink()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            faults.append(f"{path}: can't be removed: {error.strerror}")
+        else:
+            freed += size
+    return freed, faults
+
+
+def size_of(files: Iterable[Path]) -> int:
+    """Bytes that files take; one that is gone takes none."""
+    return sum(path.lstat().st_size for path in files if path.exists())
+
+
+def _files(folder: Path, pattern: str) -> tuple[Path, ...]:
+    return tuple(path for path in sorted(folder.glob(pattern)) if path.is_file())

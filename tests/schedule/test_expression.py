@@ -1,0 +1,100 @@
+"""Cron expressions: what a right one means, and what is said of a wrong one."""
+
+import re
+from datetime import datetime
+from itertools import islice
+
+import pytest
+from cronsim import CronSim
+from hypothesis import assume, given, settings
+from made_jobs import EXPRESSIONS
+
+from archsearch.schedule.expression import Expression, parse
+
+# What Slurm's, Kubernetes' and every cron's own readers take alike.
+COMMON = re.compile(r"(\*(/\d+)?|\d+(-\d+(/\d+)?)?)(,(\*(/\d+)?|\d+(-\d+(/\d+)?)?))*")
+
+
+def parsed(text: str) -> Expression:
+    """`text`, if any day matches it."""
+    try:
+        return parse(text)
+    except ValueError as error:
+        assume("no month" not in str(error))
+        raise
+
+
+@settings(max_examples=50)
+@given(EXPRESSIONS)
+def test_what_is_written_means_what_was_said(text: str) -> None:
+    written = parsed(text).text
+    start = datetime(2026, 1, 1)
+    assert list(islice(CronSim(written, start), 20)) == list(islice(CronSim(text, start), 20))
+
+
+@settings(max_examples=50)
+@given(EXPRESSIONS)
+def test_what_is_written_has_numbers_only_and_no_7_for_sunday(text: str) -> None:
+    *others, weekday = parsed(text).text.split()
+    assert all(COMMON.fullmatch(field) for field in (*others, weekday))
+    assert "7" not in re.sub(r"/\d+", "", weekday)
+
+
+@settings(max_examples=50)
+@given(EXPRESSIONS)
+def test_what_is_written_is_left_as_it_is(text: str) -> None:
+    written = parsed(text)
+    assert parse(written.text) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("0 2 * * *", "0 2 * * *"),
+        ("*/15 0-6 * * *", "*/15 0-6 * * *"),
+        ("0 22 * * mon-fri", "0 22 * * 1-5"),
+        ("0 22 * JAN 7", "0 22 * 1 0"),
+        ("0 22 * * 5-7", "0 22 * * 0,5,6"),
+        ("5/20 * * * *", "5,25,45 * * * *"),
+        ("@daily", "0 0 * * *"),
+        (" @Weekly ", "0 0 * * 0"),
+    ],
+)
+def test_names_and_words_become_numbers(text: str, written: str) -> None:
+    assert parse(text).text == written
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("60 2 * * *", "minute: '60' is none; it takes 0 to 59"),
+        ("0 24 * * *", "hour: '24' is none; it takes 0 to 23"),
+        ("0 2 0 * *", "day of month: '0' is none; it takes 1 to 31"),
+        ("0 2 * 13 *", "month: '13' is none; it takes 1 to 12 or jan to dec"),
+        ("0 2 * * 8", "day of week: '8' is none; it takes 0 to 7"),
+        ("0 2 * * mo", "day of week: 'mo' is none; it takes 0 to 7 (0 and 7 are Sunday) or sun to sat"),
+        ("0 22-2 * * *", "hour: '22-2' is none; it takes 0 to 23, lists (1,5), ranges upwards"),
+        ("0,x 2 * * *", "minute: 'x' is none"),
+        ("0,,5 2 * * *", "minute: '' is none"),
+        ("*/0 2 * * *", "minute: '*/0' is none"),
+        ("*/90 * * * *", "minute: '*/90' is none"),
+        ("0 2 L * *", "day of month: 'L' is none"),
+        ("0 2 * * 5#2", "day of week: '5#2' is none"),
+        ("0 2 ? * *", "day of month: '?' is none"),
+        ("0 2 30 feb *", "day of month: no month of 'feb' has a day '30'"),
+        (
+            "2am",
+            "'2am' has one field; a cron expression has five: minute, hour, day of month, month, day of week",
+        ),
+        ("0 0 2 * * *", "has 6 fields; a cron expression has five"),
+        ("@reboot", "such as @daily: @yearly"),
+        ("", "'' has 0 fields"),
+    ],
+)
+def test_a_wrong_expression_is_told_by_its_field_and_what_that_takes(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        parse(text)
+
+
+def test_the_next_start_is_after_the_moment() -> None:
+    assert parse("0 2 * * *").next_after(datetime(2026, 12, 1, 2, 0)) == datetime(2026, 12, 2, 2, 0)

@@ -1,0 +1,131 @@
+"""``jobs.yaml``: what it may say, and where it is wrong."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from archsearch.errors import SpaceError
+from archsearch.schedule import Job
+from archsearch.schedule.jobs_file import JobsFile, JobWords, jobs_document, jobs_of
+from archsearch.space.document import read_document
+
+SPACE = "data: digits\narchitectures: {small: {dense: [8]}}\n"
+JOBS = """\
+jobs:
+  nightly:
+    space: spaces/small.yaml
+    at: 0 2 * * mon-fri
+    hours: 6
+    until: "06:00"
+    max_gpu_hours: 8
+    gpus: 1
+    workers: 2
+    store: ../searches
+    tracking_uri: http://mlflow.example.org
+  digits: {space: digits, at: "@daily"}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_with_a_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("there/spaces").mkdir(parents=True)
+    Path("there/spaces/small.yaml").write_text(SPACE)
+
+
+def read(text: str) -> tuple[Job, ...]:
+    path = Path("there/jobs.yaml")
+    path.write_text(text)
+    document = jobs_document(path)
+    assert document is not None
+    return jobs_of(document)
+
+
+def test_jobs_are_read_with_paths_that_start_from_the_files_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "there"
+    assert read(JOBS) == (
+        Job(
+            name="nightly",
+            space=str(folder / "spaces" / "small.yaml"),
+            folder=folder,
+            store=folder / ".." / "searches",
+            at="0 2 * * 1-5",
+            hours=6.0,
+            until="06:00",
+            max_gpu_hours=8.0,
+            gpus=1,
+            workers=2,
+            tracking_uri="http://mlflow.example.org",
+        ),
+        Job(name="digits", space="digits", folder=folder, store=folder / "mlruns", at="0 0 * * *"),
+    )
+
+
+def test_the_file_has_all_words_of_a_job() -> None:
+    assert set(JobWords.model_fields) == set(Job.__dataclass_fields__) - {"name", "folder"}
+
+
+def test_a_space_is_no_file_of_jobs() -> None:
+    assert jobs_document(Path("there/spaces/small.yaml")) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("jobs: {}", "1:1: jobs: no job is in it"),
+        ("jobs:", "1:1: jobs: is empty"),
+        ("jobs: {a: {space: digits}, a: {space: digits}}", "1:28: 'a' stands here a second time"),
+        ("jobs:\n  a b: {space: digits}", "2:3: jobs.a b: can't be a job's name: letters, digits and '-'"),
+        ("jobs:\n  a: {at: '@daily'}", "2:3: jobs.a.space: this word is missing"),
+        ("jobs:\n  a: {space: digits, hour: 2}", "2:22: jobs.a.hour: unknown word; did you mean hours?"),
+        ("jobs: {a: {space: digits}}\nspace: digits", "2:1: space: unknown word; known here: jobs"),
+        ("jobs:\n  a: {space: digits, hours: 0}", "2:22: jobs.a.hours: must be above 0"),
+        ("jobs:\n  a: {space: digits, hours: .inf}", "2:22: jobs.a.hours: must be a finite number"),
+        ("jobs:\n  a: {space: digits, gpus: all}", "2:22: jobs.a.gpus: must be a whole number, not 'all'"),
+        ("jobs:\n  a: {space: digits, gpus: -1}", "2:22: jobs.a.gpus: must be at least 0, not -1"),
+        (
+            "jobs:\n  a: {space: digits, workers: 1.5}",
+            "2:22: jobs.a.workers: must be a whole number, not 1.5",
+        ),
+        ("jobs:\n  a: {space: digits, until: 6}", "2:22: jobs.a.until: must be text, not 6"),
+        (
+            "jobs:\n  a: {space: digits, at: 0 25 * * *}",
+            "2:22: jobs.a.at: hour: '25' is none; it takes 0 to 23",
+        ),
+        ("jobs:\n  a: {space: digits, at: 2}", "2:22: jobs.a.at: must be text, not 2"),
+        ("jobs:\n  a: {space: digit}", "2:7: jobs.a.space: no such file, nor a bundled space"),
+        (
+            "jobs:\n  a:\n    at: */5 * * * *",
+            "3:10: a text that begins with a character such as * or @ stands in quotes",
+        ),
+        (
+            "jobs:\n  a:\n    at: @daily",
+            "3:9: a text that begins with a character such as * or @ stands in quotes",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_place(text: str, message: str) -> None:
+    with pytest.raises(SpaceError) as refusal:
+        read(text)
+    assert f"there/jobs.yaml:{message}" in str(refusal.value)
+
+
+def test_every_fault_is_told() -> None:
+    with pytest.raises(SpaceError) as refusal:
+        read("jobs:\n  a: {space: digits, hours: x}\n  b: {space: digits, at: x}")
+    assert len(str(refusal.value).splitlines()) == 2
+
+
+def test_a_file_that_is_no_text_is_told() -> None:
+    path = Path("jobs.yaml")
+    path.write_bytes(b"jobs: \xff")
+    with pytest.raises(SpaceError, match="not a text file in UTF-8"):
+        jobs_document(path)
+
+
+def test_the_example_of_the_page_says_every_word() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "scheduling.md").read_text()
+    (example,) = re.findall(r"^```yml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    jobs = JobsFile.model_validate(read_document("page", example).value).jobs
+    assert {word for job in jobs.values() for word in job.model_fields_set} == set(JobWords.model_fields)

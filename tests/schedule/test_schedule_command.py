@@ -1,0 +1,153 @@
+"""``archsearch schedule``: what it prints, puts in place, takes away and refuses."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from archsearch.cli import main
+
+SPACE = "name: {name}\ndata: digits\narchitectures: {{small: {{dense: [8]}}}}\n"
+NIGHTLY = ("--at", "0 2 * * *")
+
+
+def schedule(*words: str | Path) -> Result:
+    return CliRunner().invoke(main, ["schedule", *map(str, words)], prog_name="archsearch")
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_with_spaces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "spaces"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    # No crontab and no systemctl, so that none of this machine's is touched.
+    monkeypatch.setenv("PATH", str(tmp_path))
+    Path("a.yaml").write_text(SPACE.format(name="first"))
+    Path("b.yaml").write_text(SPACE.format(name="2nd_one.v2"))
+    Path("jobs.yaml").write_text(
+        "jobs:\n  early: {space: a.yaml, at: 0 1 * * *}\n"
+        "  late: {space: b.yaml, at: 0 4 * * *, store: /data}\n"
+    )
+
+
+def test_a_space_is_printed_as_a_job_with_absolute_paths(tmp_path: Path) -> None:
+    done = schedule("cron", "a.yaml", *NIGHTLY, "--hours", "6", "--gpus", "1")
+    assert done.exit_code == 0, done.output
+    folder = tmp_path / "spaces"
+    (line,) = [line for line in done.stdout.splitlines() if not line.startswith("#")]
+    assert line.startswith(f"0 2 * * * cd {folder} && ")
+    assert f" run {folder}/a.yaml --store {folder}/mlruns --hours 6 --gpus 1 --tracking later " in line
+
+
+def test_bundled_spaces_are_jobs_too() -> None:
+    done = schedule("cron", "digits", *NIGHTLY, "--store", "searches")
+    assert " run digits --store " in done.stdout
+    assert f"{Path.cwd()}/searches/logs/digits.log" in done.stdout
+
+
+def test_several_spaces_and_files_of_jobs_are_printed_together() -> None:
+    done = schedule("systemd", "jobs.yaml", "digits", "b.yaml", *NIGHTLY)
+    assert done.exit_code == 0, done.output
+    names = [line.removeprefix("# ---- ") for line in done.stdout.splitlines() if line.startswith("# ---- ")]
+    jobs = ("early", "late", "digits", "2nd-one-v2")
+    assert names == [f"archsearch-{job}.{ending}" for job in jobs for ending in ("service", "timer")]
+
+
+def test_options_stand_over_what_a_file_of_jobs_says() -> None:
+    done = schedule("cron", "jobs.yaml", "--hours", "3", "--at", "@hourly")
+    lines = [line for line in done.stdout.splitlines() if line and not line.startswith("#")]
+    assert len(lines) == 2
+    assert all(line.startswith("0 * * * * ") and " --hours 3 " in line for line in lines)
+    assert " --store /data " in lines[1]
+
+
+@pytest.mark.parametrize("kind", ["cron", "systemd"])
+def test_a_time_is_asked_for_and_one_suggested(kind: str) -> None:
+    done = schedule(kind, "a.yaml")
+    assert done.exit_code == 2
+    assert (
+        f"job first: {kind} has to know when it starts: --at '0 2 * * *' is every night at two" in done.stderr
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("cron", "a.yaml", "--at", "0 25 * * *"), "--at '0 25 * * *': hour: '25' is none; it takes 0 to 23"),
+        (("cron", "a.yaml", "a.yaml", *NIGHTLY), "two jobs are called first"),
+        (("cron", "a.yaml", *NIGHTLY, "--hours", "nan"), "job first: hours must be a number above 0"),
+        (
+            ("cron", "a.yaml", *NIGHTLY, "--workers", "999"),
+            "job first: execution.workers: must be at most 256",
+        ),
+        (("cron", "a.yaml", *NIGHTLY, "--until", "six"), "job first: --until 'six': not a time"),
+        (("cron", "a.yaml", *NIGHTLY, "--until", "2020-01-01 06:00"), "is past"),
+        (("cron", "a.yaml", *NIGHTLY, "--until", "06:00 Europe/Berlinn"), "did you mean Europe/Berlin?"),
+        (("cron", "c.yaml", *NIGHTLY), "c.yaml: no such file"),
+        (("cron", "a.yaml", *NIGHTLY, "--install"), "crontab can't be started"),
+        (("systemd", "a.yaml", *NIGHTLY, "--install"), "systemctl can't be started"),
+        (("cron", "a.yaml", *NIGHTLY, "--remove"), "crontab can't be started"),
+        (("cron", "a.yaml", *NIGHTLY, "--image", "x"), "--image is for kubernetes"),
+        (("cron", "a.yaml", *NIGHTLY, "--install", "--remove"), "give one of them"),
+        (("kubernetes", "a.yaml", *NIGHTLY), "kubernetes needs --image"),
+        (("slurm", "a.yaml", "--install"), " > first.sbatch && sbatch first.sbatch"),
+        (("kubernetes", "a.yaml", "--image", "x", "--install"), "&& kubectl apply -f archsearch.yaml"),
+        (("slurm", "a.yaml", "--remove"), "scancel --name=first"),
+        (("kubernetes", "a.yaml", "--remove"), "kubectl delete cronjob first"),
+        (("at", "a.yaml"), "'at' is not one of 'cron', 'systemd', 'slurm', 'kubernetes'"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_what_to_do(words: tuple[str, ...], message: str) -> None:
+    done = schedule(*words)
+    assert done.exit_code == 2
+    assert message in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_space_that_is_not_valid_is_refused_now_with_its_place() -> None:
+    Path("a.yaml").write_text(SPACE.format(name="first").replace("dense", "dence"))
+    done = schedule("cron", "a.yaml", *NIGHTLY)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "a.yaml:3:" in done.stderr
+
+
+def test_the_space_of_a_job_is_checked_too() -> None:
+    Path("b.yaml").write_text("data: nothing\n")
+    done = schedule("cron", "jobs.yaml")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "b.yaml:1:1: data: must be " in done.stderr
+
+
+def test_a_job_goes_away_by_its_space_its_file_or_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crontab = tmp_path / "crontab"
+    crontab.write_text(
+        f"#!/bin/sh\ncase $1 in -l) exec cat {tmp_path}/table;; *) exec cat > {tmp_path}/table;; esac\n"
+    )
+    crontab.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    own = "0 0 * * * mine\n"
+    (tmp_path / "table").write_text(own)
+    placed = schedule("cron", "a.yaml", "b.yaml", "digits", "jobs.yaml", *NIGHTLY, "--install")
+    assert placed.exit_code == 0, placed.output
+    assert "take away  archsearch schedule cron first --remove" in placed.stdout
+    taken = schedule("cron", "a.yaml", "2nd-one-v2", "jobs.yaml", "digits", "--remove")
+    assert taken.stdout.splitlines() == [
+        f"taken away {name}" for name in ("first", "2nd-one-v2", "early", "late", "digits")
+    ]
+    assert (tmp_path / "table").read_text() == own
+    again = schedule("cron", "a.yaml", "--remove")
+    assert (again.exit_code, again.stdout) == (0, "cron has no job first of archsearch; it has none\n")
+
+
+@pytest.mark.parametrize("kind", ["cron", "systemd", "slurm", "kubernetes"])
+def test_the_help_has_an_example_of_each_kind(kind: str) -> None:
+    assert f"  archsearch schedule {kind} " in schedule("--help").stdout
+
+
+def test_spaces_are_completed() -> None:
+    from click.shell_completion import ShellComplete
+
+    completed = ShellComplete(main, {}, "archsearch", "_X").get_completions(["schedule", "cron"], "dig")
+    assert "digits" in [item.value for item in completed]
