@@ -1,6 +1,7 @@
 # make demo   sets up .venv and searches the bundled handwritten digits
 # make test   sets up .venv and runs every check and test
 # make test-schedulers   runs searches under a real cron daemon and a real systemd: about nine minutes, as root
+# make test-slurm   runs searches under a real Slurm, which it starts for itself: about three minutes, as root
 # On a machine with an NVIDIA GPU: make demo DEVICE=gpu
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ BIN := .venv/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-schedulers chromium cron clean
+.PHONY: demo test test-schedulers test-slurm chromium cron slurm clean
 
 demo: .venv/$(DEVICE)
 	$(BIN)/archsearch run search_spaces/digits.yaml
@@ -24,6 +25,10 @@ test: .venv/dev chromium
 # A cron daemon is started if none runs; the crontab is put back afterwards, byte for byte.
 test-schedulers: .venv/dev cron
 	$(BIN)/pytest -s tests/schedulers/real_cron.py tests/schedulers/real_systemd.py
+
+# Its daemons have their folder and ports to themselves, and end with the tests.
+test-slurm: .venv/dev slurm
+	$(BIN)/pytest -s --durations=0 tests/slurm/real_slurm.py
 
 .venv/bin/pip:
 	$(PYTHON) -m venv .venv
@@ -51,6 +56,14 @@ cron:
 		apt-get update -qq && apt-get install -y -qq cron >/dev/null; \
 	else \
 		echo "no crontab on PATH: apt-get install cron" && false; \
+	fi
+
+slurm:
+	@{ command -v slurmctld && command -v slurmd && command -v munged; } >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -y -qq slurm-wlm munge >/dev/null; \
+	else \
+		echo "no Slurm on PATH: apt-get install slurm-wlm munge" && false; \
 	fi
 
 clean:

@@ -191,7 +191,7 @@ def _pod(job: Job, image: str) -> str:
     return f"""\
 # A restart inside the Pod would hide the exit code from the rules.
 restartPolicy: Never
-# Within 5 the search has stopped, and everything is saved.
+# Within 5 seconds the search has stopped, and everything is saved.
 terminationGracePeriodSeconds: 30
 # The search asks nothing of Kubernetes.
 automountServiceAccountToken: false
@@ -270,7 +270,7 @@ def _resources(job: Job) -> str:
 requests:
   cpu: {needs.cores}
   memory: {needs.gib}Gi
-# The search tells by these how many cores it has, and how much memory. Large data need more.
+# By these the search knows how many cores and how much memory it has. Large data need more.
 limits:
   cpu: {needs.cores}
   memory: {needs.gib}Gi

@@ -19,9 +19,9 @@ class Needs:
     ----------
     gpus : int
     cores : int
-        One for each training at a time.
+        One for each training at a time, and one for the search.
     gib : int
-        Memory in GiB, with small data.
+        Memory in GiB, with small data and a worker on each core.
     minutes : int or None
         Of the search's own bound; None where it has none.
     """
@@ -46,10 +46,10 @@ def needs_of(jobs: Iterable[Job]) -> Needs:
 
 def _needs(job: Job) -> Needs:
     gpus = job.gpus or 0
-    trainings = job.workers or gpus or 1
+    cores = (job.workers or gpus or 1) + 1
     return Needs(
         gpus=gpus,
-        cores=trainings,
-        gib=SEARCH_GIB + math.ceil(trainings * WORKER_GIB),
+        cores=cores,
+        gib=SEARCH_GIB + math.ceil(cores * WORKER_GIB),
         minutes=None if job.hours is None else math.ceil(job.hours * 60),
     )

@@ -66,6 +66,15 @@ def test_every_document_is_valid_by_the_schemas_of_the_api(job: Job, version: st
     assert kinds == ["PersistentVolumeClaim", "ConfigMap", "CronJob", "Job"]
 
 
+def test_the_documents_of_the_page_are_valid_and_use_the_claim(job: Job) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "kubernetes.md").read_text()
+    (text,) = re.findall(r"^```yml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    shown = yaml.safe_load(text)
+    kubernetes_validate.validate(shown, "1.31", strict=True)
+    claim = shown["spec"]["volumes"][0]["persistentVolumeClaim"]["claimName"]
+    assert claim == named("PersistentVolumeClaim", job)["metadata"]["name"]
+
+
 def test_the_validator_sees_a_word_that_does_not_exist(job: Job) -> None:
     document = named("CronJob", job)
     document["spec"]["jobTemplate"]["spec"]["backofLimit"] = 1
@@ -117,11 +126,11 @@ def test_the_search_is_not_root_and_can_write_only_to_its_claim_and_tmp(job: Job
 
 def test_the_search_has_the_gpus_cores_and_memory_that_it_counts_on(job: Job) -> None:
     resources = container(job)["resources"]
-    assert resources["limits"] == {"cpu": 1, "memory": "4Gi", "nvidia.com/gpu": 1}
-    assert resources["requests"] == {"cpu": 1, "memory": "4Gi"}
+    assert resources["limits"] == {"cpu": 2, "memory": "5Gi", "nvidia.com/gpu": 1}
+    assert resources["requests"] == {"cpu": 2, "memory": "5Gi"}
     assert pod(job)["tolerations"][0]["key"] == "nvidia.com/gpu"
     on_cpus = Job("a", "digits", job.folder, job.store, at="0 2 * * *", workers=4)
-    assert container(on_cpus)["resources"]["limits"] == {"cpu": 4, "memory": "8Gi"}
+    assert container(on_cpus)["resources"]["limits"] == {"cpu": 5, "memory": "10Gi"}
     assert "tolerations" not in pod(on_cpus)
 
 

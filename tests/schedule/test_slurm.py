@@ -151,14 +151,14 @@ def test_the_job_asks_for_what_the_search_was_given() -> None:
     asked = options(NIGHTLY)
     assert asked["--gres"] == "gpu:1"
     assert asked["--time"] == "6:15:00"
-    assert asked["--cpus-per-task"] == "1"
+    assert asked["--cpus-per-task"] == "2"
     assert asked["--output"] == "/spaces/%x-%j.log"
 
 
 def test_a_job_without_hours_or_gpus_asks_for_neither() -> None:
     asked = options(Job("plain", "digits", Path("/w"), Path("/w/mlruns"), workers=4))
     assert not {"--gres", "--time"} & set(asked)
-    assert (asked["--cpus-per-task"], asked["--mem"]) == ("4", "8G")
+    assert (asked["--cpus-per-task"], asked["--mem"]) == ("5", "10G")
 
 
 def test_the_job_is_told_in_time_and_may_start_again_with_one_log() -> None:
@@ -179,7 +179,7 @@ def test_after_the_time_of_until_a_search_does_not_start_again(
 def test_an_array_has_an_element_for_each_search_and_asks_for_what_the_largest_needs() -> None:
     jobs = NIGHTLY, Job("b", "digits", Path("/w"), Path("/w/mlruns"), hours=1.01, gpus=2, workers=8)
     asked = options(*jobs)
-    assert (asked["--array"], asked["--gres"], asked["--cpus-per-task"]) == ("0-1", "gpu:2", "8")
+    assert (asked["--array"], asked["--gres"], asked["--cpus-per-task"]) == ("0-1", "gpu:2", "9")
     assert asked["--time"] == "6:15:00"
     assert "--time" not in options(*jobs, Job("c", "digits", Path("/w"), Path("/w/mlruns")))
 
@@ -208,3 +208,12 @@ def test_each_time_has_its_line_for_slurm_s_crontab() -> None:
         "sbatch --job-name=b --array=1 /path/to/a+2.sbatch",
     ]
     assert lines(NIGHTLY) == []
+
+
+def test_the_page_shows_the_script_as_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slurm, "program", lambda: ("/home/you/.venv/bin/archsearch",))
+    home = Path("/home/you")
+    made = text_of([Job("space", str(home / "space.yaml"), home, home / "mlruns", hours=6, gpus=1)])
+    page = (Path(__file__).parents[2] / "docs" / "slurm.md").read_text()
+    (shown,) = re.findall(r"^```bash\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert shown == re.sub(r"^# .*\n", "", made, flags=re.MULTILINE)

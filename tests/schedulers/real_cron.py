@@ -125,8 +125,12 @@ def observed(cron: None, free_crontab: None, tmp_path_factory: pytest.TempPathFa
     before = crontab()
     schedule(folder, "--at", "* * * * *", "--install")
     installed = crontab()
-    most = most_searching(space, starts)
-    schedule(folder, "--remove")
+    try:
+        most = most_searching(space, starts)
+    finally:
+        schedule(folder, "--remove")
+        for process in searching(space):  # none, unless something went wrong
+            process.terminate()
     removed, removed_at = crontab(), time.time()
     time.sleep(65)
     (path,) = folder.glob("mlruns/searches/*/record.sqlite")
@@ -162,7 +166,7 @@ def most_searching(space: Path, starts: Path) -> int:
     """Wait until a search has ended and two more starts have come; the most processes that ever ran it."""
     most, deadline = 0, time.monotonic() + LONGEST_WAIT
     while time.monotonic() < deadline:
-        most = max(most, searching(space))
+        most = max(most, len(searching(space)))
         all_starts = read(starts)
         assert not any(start.mail for start in all_starts), all_starts
         ends = [start.ended for start in all_starts if start.seconds > 60]
@@ -172,13 +176,14 @@ def most_searching(space: Path, starts: Path) -> int:
     raise AssertionError(f"no search has ended in {LONGEST_WAIT} s: {read(starts)}")
 
 
-def searching(space: Path) -> int:
-    """How many processes run the search now, without their workers and the shells around them."""
-    count = 0
+def searching(space: Path) -> list[psutil.Process]:
+    """The processes that run the search now, without their workers and the shells around them."""
+    found = []
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or [""]
-        count += "python" in Path(words[0]).name and {"run", str(space)} <= set(words)
-    return count
+        if "python" in Path(words[0]).name and {"run", str(space)} <= set(words):
+            found.append(process)
+    return found
 
 
 def read(starts: Path) -> list[Start]:

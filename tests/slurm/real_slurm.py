@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from conftest import Slurm, wait_for
+from one_node import Slurm, wait_for
 from real_command import run
 
 from archsearch.records import Status, TrialResult
