@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from archsearch import __version__
+from archsearch.commands.lines import INTERRUPTED, PREFIX
 from archsearch.errors import ArchsearchError, DataError, ExitCode, SearchSkipped, SpaceError, is_full
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         if not _wants_json(ctx.args):
             return self._invoke(ctx)
-        from archsearch.commands.lines import INTERRUPTED, json_lines
+        from archsearch.commands.lines import json_lines
 
         ctx.obj = lines = ctx.with_resource(json_lines())
         try:
@@ -82,7 +83,7 @@ class _Group(click.Group):
         except KeyboardInterrupt:
             if ctx.obj is not None:
                 raise
-            _fail(ctx, "archsearch: interrupted; everything recorded is saved", ExitCode.INTERRUPTED)
+            _fail(ctx, f"{PREFIX}{INTERRUPTED}", ExitCode.INTERRUPTED)
         except BrokenPipeError:
             raise  # click ends quietly where nobody reads on, as in `archsearch diagnose … | head`
         except OSError as error:
@@ -352,7 +353,7 @@ def run(
     for note in result.notes:
         click.echo(f"archsearch: {note}", err=True)
     if as_json:
-        click.echo(json.dumps(result.to_json(), ensure_ascii=False, allow_nan=False))
+        click.echo(json.dumps(result.to_json(), allow_nan=False))
     else:
         show(result, ui_command(result, store, tracking_uri))
     code = result.exit_code(require_good=require_good)
@@ -716,6 +717,10 @@ def diagnose(
 @click.option("--max-gpu-hours", type=click.FloatRange(min=0, min_open=True), help="Likewise.")
 @click.option("--workers", type=click.IntRange(min=0), help="Trainings at the same time.")
 @click.option("--gpus", type=click.IntRange(min=0), help="GPUs to use, and to ask a cluster for.")
+@click.option(
+    "--min-free-gpu-memory", metavar="SIZE", callback=_not_empty,
+    help="Use only GPUs with so much free memory, as `archsearch run` has it.",
+)  # fmt: skip
 @click.option(
     "--store", type=click.Path(path_type=Path, file_okay=False),
     help="Folder of records, models and MLflow's database  [default: mlruns in this folder].",

@@ -18,7 +18,9 @@ A training that fails is none of these: it is a recorded outcome (`archsearch.re
 """
 
 import errno
+import os
 from enum import IntEnum
+from pathlib import Path
 
 
 class ExitCode(IntEnum):
@@ -108,6 +110,12 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 def is_full(error: OSError) -> bool:
     """Whether a file could not be written for want of room."""
     return error.errno in _FULL
+
+
+def why_denied(folder: Path) -> str:
+    """Why nothing can be written to a folder of which ``os.access`` says so."""
+    is_read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
+    return "read-only file system" if is_read_only else "permission denied"
 
 
 def unwritable(what: object, error: OSError) -> StorageFull | StoreError:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from archsearch.commands.until import shown
 from archsearch.report.words import duration
+from archsearch.schedule.moments import shown
 from archsearch.study import Session
 
 # Less than this is not worth starting workers for.

@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import select
 import signal
 import sys
 import threading
@@ -12,6 +13,7 @@ from typing import Any
 
 import psutil
 
+from archsearch.commands.lines import INTERRUPTED, PREFIX
 from archsearch.errors import ExitCode
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
@@ -24,7 +26,7 @@ LEAVE_SECONDS = 4.0
 def last_words() -> bytes:
     """What a process prints that is ended in the middle of something."""
     show_cursor = b"\x1b[?25h" if os.isatty(2) else b""  # progress bars hide it
-    return show_cursor + b"archsearch: interrupted; everything recorded is saved\n"
+    return show_cursor + f"{PREFIX}{INTERRUPTED}\n".encode()
 
 
 class Interrupted(KeyboardInterrupt):
@@ -121,8 +123,9 @@ def _leave_in_time(signals: int, last_words: Callable[[], bytes]) -> None:
         for child in psutil.Process().children(recursive=True):
             with suppress(psutil.Error):
                 child.kill()
-    with suppress(OSError):
-        os.write(2, last_words())
+    with suppress(OSError, ValueError):
+        if select.select([], [2], [], 0)[1]:  # else nobody reads them, and nothing may hold this up
+            os.write(2, last_words())
     os._exit(ExitCode.INTERRUPTED)
 
 

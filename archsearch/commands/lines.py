@@ -6,6 +6,7 @@ It is entered before anything heavy is loaded, so it loads nothing itself.
 import io
 import json
 import math
+import os
 import sys
 import threading
 from collections.abc import Iterator, Mapping
@@ -86,12 +87,14 @@ class JsonLines(io.TextIOBase):
     def _line(self, name: str, values: Mapping[str, Any]) -> str:
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = {"event": name, "time": now, "search": self.search, **values}
-        return json.dumps(_finite(line), ensure_ascii=False, allow_nan=False) + "\n"
+        return json.dumps(_finite(line), allow_nan=False) + "\n"  # ASCII, whatever the encoding
 
 
 @contextmanager
 def json_lines() -> Iterator[JsonLines]:
     """Have all that is printed to stderr be JSON lines."""
+    # With --workers 0 TensorFlow is in this process, and prints past Python.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     before = sys.stderr
     lines = JsonLines(before)
     sys.stderr = lines

@@ -3,93 +3,16 @@
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from archsearch.commands.standing import iso, places_of, when
+from archsearch.commands.pruned import ARTIFACTS, Pruning
+from archsearch.commands.standing import places_of, when
 from archsearch.commands.tables import console, print_table
-from archsearch.errors import ExitCode, SearchLocked, StoreError, TrackingError
+from archsearch.errors import TrackingError
 from archsearch.report.words import count, size
 from archsearch.study import Place, Store, Summary
-from archsearch.study.holding import holder_of
-from archsearch.study.pruning import LOGS, delete, removable, remove, size_of
+from archsearch.study.pruning import CHECKPOINTS, LOGS, WEIGHTS, delete, removable, remove, size_of
 from archsearch.tracking import own_uri, stored_artifacts
-
-ARTIFACTS = "artifacts"
-
-
-@dataclass(frozen=True, slots=True)
-class Pruned:
-    """What went of a search, or would.
-
-    Attributes
-    ----------
-    search : str
-    worked_at : float
-        When a process last worked on it, in seconds since 1970-01-01 UTC.
-    files : mapping of str to int
-        How many of each kind.
-    bytes : int
-    """
-
-    search: str
-    worked_at: float
-    files: Mapping[str, int]
-    bytes: int
-
-
-@dataclass(slots=True)
-class Pruning:
-    """What came of pruning a store.
-
-    Attributes
-    ----------
-    is_dry : bool
-        Whether nothing was removed.
-    pruned : list of Pruned
-    left_alone : dict of str to str
-        Searches with the reasons.
-    notes : list of str
-        What was left besides.
-    faults : list of str
-        What could not be read or removed.
-    """
-
-    is_dry: bool
-    pruned: list[Pruned] = field(default_factory=list)
-    left_alone: dict[str, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)
-
-    @property
-    def bytes(self) -> int:
-        """Freed, or to be freed."""
-        return sum(each.bytes for each in self.pruned)
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """2 where something could not be read or removed."""
-        return ExitCode.REFUSED if self.faults else ExitCode.FINISHED
-
-    def to_json(self) -> dict[str, Any]:
-        """The object that ``--json`` prints."""
-        return {
-            "dry_run": self.is_dry,
-            "bytes": self.bytes,
-            "searches": [
-                {
-                    "search": each.search,
-                    "worked_at": iso(each.worked_at),
-                    **each.files,
-                    "bytes": each.bytes,
-                }
-                for each in self.pruned
-            ],
-            "left_alone": [{"search": search, "reason": why} for search, why in self.left_alone.items()],
-            "notes": self.notes,
-            "faults": self.faults,
-        }
 
 
 def prune(store: Store, searches: Sequence[str], older_than: float, keep: int, *, dry_run: bool) -> Pruning:
@@ -115,31 +38,29 @@ def prune(store: Store, searches: Sequence[str], older_than: float, keep: int, *
     SearchNotFound
     StoreError
         If there is no store, or it can't be read.
-    StorageFull
     """
     pruning, before = Pruning(dry_run), time.time() - older_than
     old: list[tuple[Place, Summary]] = []
     for place in places_of(store, searches):
-        try:
+        with pruning.noting(place):
             summary = place.summary()
-        except StoreError as error:
-            pruning.faults.append(str(error))
-            continue
-        if summary.worked_at > before:
-            if searches:
-                pruning.left_alone[place.id] = f"last worked on {when(summary.worked_at)}"
-        elif place.is_held:
-            pruning.left_alone[place.id] = _held(place)
-        else:
-            old.append((place, summary))
+            if summary.worked_at > before:
+                if searches:
+                    pruning.left_alone[place.id] = f"last worked on {when(summary.worked_at)}"
+            elif place.is_held:
+                pruning.leave(place)
+            else:
+                old.append((place, summary))
     artifacts = _artifacts(store, [summary for _, summary in old], pruning)
+    # First what no search misses, of all: to hold one takes room, of which there may be none.
+    more: list[Place] = []
     for place, summary in old:
-        try:
-            _prune(place, artifacts.get(summary.uid, ()), keep, before, pruning)
-        except SearchLocked:  # since it was looked at
-            pruning.left_alone[place.id] = _held(place)
-        except StoreError as error:
-            pruning.faults.append(str(error))
+        with pruning.noting(place):
+            if _clear(place, artifacts.get(summary.uid, ()), keep, before, pruning):
+                more.append(place)
+    for place in more:
+        with pruning.noting(place):
+            _thin(place, keep, before, pruning)
     return pruning
 
 
@@ -170,7 +91,7 @@ def show(pruning: Pruning, store: Store) -> None:
 
 def print_json(pruning: Pruning) -> None:
     """Print one line."""
-    print(json.dumps(pruning.to_json(), ensure_ascii=False, allow_nan=False))
+    print(json.dumps(pruning.to_json(), allow_nan=False))
 
 
 def _artifacts(
@@ -189,32 +110,34 @@ def _artifacts(
         return {}
 
 
-def _prune(place: Place, artifacts: tuple[Path, ...], keep: int, before: float, pruning: Pruning) -> None:
+def _clear(place: Place, artifacts: tuple[Path, ...], keep: int, before: float, pruning: Pruning) -> bool:
+    """Remove logs and artifacts of a search, or count what would go; whether more is to be removed."""
     summary, found = place.summary(), removable(place, keep)
-    if summary.worked_at > before or (found.is_nothing and not artifacts):
-        return
-    kinds = {kind: len(files) for kind, files in found.files.items()} | {ARTIFACTS: len(artifacts)}
+    files = {**found.files, ARTIFACTS: artifacts}
+    if summary.worked_at > before:
+        return False
+    if place.is_held:  # asked last: whoever takes a search works for a while before its record says so
+        pruning.leave(place)
+        return False
     if pruning.is_dry:
-        freed = size_of(found.every_file) + size_of(artifacts)
-    else:
-        # First what no search misses, held or not: to hold one takes room, of which there may be none.
-        freed, faults = delete((*artifacts, *found.files[LOGS]))
-        if not found.is_nothing:
-            more, others = _removed(place, keep)
-            freed, faults = freed + more, faults + others
-        pruning.faults += faults
-    pruning.pruned.append(Pruned(place.id, summary.worked_at, kinds, freed))
+        counts = {kind: len(paths) for kind, paths in files.items()}
+        pruning.count(place, summary.worked_at, counts, sum(map(size_of, files.values())))
+        return False
+    spare = {kind: files[kind] for kind in (LOGS, ARTIFACTS)}
+    with pruning.counting(place, summary.worked_at, spare):
+        pruning.faults += delete(path for paths in spare.values() for path in paths)
+    return found.needs_hold
 
 
-def _removed(place: Place, keep: int) -> tuple[int, list[str]]:
-    """Remove what can go of a search; bytes freed, and what could not be removed."""
+def _thin(place: Place, keep: int, before: float, pruning: Pruning) -> None:
+    """Remove weights and checkpoints of a search."""
     hold = place.lock()
     try:
-        return remove(place, removable(place, keep))  # as it stands now: somebody may have run it
+        summary, found = place.summary(), removable(place, keep)  # as it stands now: somebody may have run it
+        if summary.worked_at > before:
+            return
+        files = {kind: found.files[kind] for kind in (WEIGHTS, CHECKPOINTS)}
+        with pruning.counting(place, summary.worked_at, files):
+            pruning.faults += remove(place, found)
     finally:
         hold.release()
-
-
-def _held(place: Place) -> str:
-    holder = holder_of(place.folder)
-    return f"{holder} runs it" if holder else "another process runs it"

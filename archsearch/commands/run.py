@@ -4,11 +4,11 @@ import math
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
-from archsearch.commands.bounds import Bound, RunBounds
+from archsearch.commands.bounds import RunBounds
 from archsearch.commands.ends import (
     bounds_of,
     count_ended,
@@ -22,10 +22,9 @@ from archsearch.commands.notes import say, without_effect
 from archsearch.commands.options import Options
 from archsearch.commands.result import SearchResult
 from archsearch.commands.turn import Taken, Turn
-from archsearch.commands.until import shown
 from archsearch.commands.work import Work, conclude, interrupted
 from archsearch.data.shapes import data_shape
-from archsearch.errors import StoreError
+from archsearch.errors import StoreError, why_denied
 from archsearch.execution import (
     Executor,
     Setup,
@@ -38,6 +37,7 @@ from archsearch.execution import (
 from archsearch.execution.builds import Builder
 from archsearch.execution.hypermodels import arguments_of, builder_for, require_builds
 from archsearch.report.words import duration
+from archsearch.schedule.moments import shown
 from archsearch.space import SearchSpace
 from archsearch.study import (
     Header,
@@ -57,7 +57,7 @@ from archsearch.tracking import Tracking, check_answers
 
 IN_VAIN = "all trials are done: to search the edited space, raise search.trials or say --trials"
 
-TOO_SHORT = "no trial has ended in this time, which is too short for one"
+TOO_SHORT = "no trial has ended in this time"
 
 SWITCH_SECONDS = 0.0005
 
@@ -101,7 +101,8 @@ def run_search(
             try:
                 return _searched(place, space, options, notify, interrupts, turn)
             except Taken as taken:
-                turn.wait(place, taken)
+                if not options.new:  # else somebody has just begun one under this id: take the next
+                    turn.wait(place, taken)
 
 
 def _searched(
@@ -143,13 +144,14 @@ def _searched(
         for note in without_effect(space, options, slots):
             say(note)
         pool = stack.enter_context(closing(_executor(place, space, record, slots)))
-        bound = work.bound
-        record.begin_session(options.command, pool.capacity, total, gpus, bound.seconds_left)
-        _go_on_with(record, space, options)
-        sample = sampler_with(builder, space, space_sampler(space, shape))
-        complete = completer_with(builder, space, space_completer(space, shape))
-        search = Search(space, record, pool, notify, sample, complete)
-        return _worked_on(work, search, pool, builder, interrupts, total, bound)
+
+        def search() -> Search:
+            _go_on_with(record, space, options)
+            sample = sampler_with(builder, space, space_sampler(space, shape))
+            complete = completer_with(builder, space, space_completer(space, shape))
+            return Search(space, record, pool, notify, sample, complete)
+
+        return _worked_on(work, search, pool, builder, interrupts, total)
 
 
 def _settled(work: Work, space: SearchSpace, nothing_left: str, total: int) -> SearchResult:
@@ -165,18 +167,20 @@ def _settled(work: Work, space: SearchSpace, nothing_left: str, total: int) -> S
 
 def _worked_on(
     work: Work,
-    search: Search,
+    prepared: Callable[[], Search],
     pool: Executor,
     builder: Builder,
     interrupts: Interrupts,
     total: int,
-    bound: Bound,
 ) -> SearchResult:
     """Search until it ends, whatever ends it, and leave the record and MLflow in order."""
-    done = count_ended(work.record)
+    done, bound, mirror = count_ended(work.record), work.bound, None
     deadline = None if math.isinf(bound.seconds_left) else time.monotonic() + bound.seconds_left
-    mirror = work.start_mirror() if work.options.tracking == "now" else None
+    work.record.begin_session(work.options.command, pool.capacity, total, work.gpus, bound.seconds_left)
     try:
+        search = prepared()
+        if work.options.tracking == "now":
+            mirror = work.start_mirror()
         with interrupts.deferred() as stop, _brisk_threads():
             builder.stops = lambda: stop.is_set() or (deadline is not None and time.monotonic() >= deadline)
             outcome = search.run(total, deadline, stop)
@@ -248,4 +252,4 @@ def _require_folder(folder: Path) -> None:
     except OSError as error:
         raise StoreError(f"{folder}: no folder for the report: {error.strerror}") from None
     if not os.access(folder, os.W_OK):
-        raise StoreError(f"{folder}: the report can't be written there: permission denied")
+        raise StoreError(f"{folder}: the report can't be written there: {why_denied(folder)}")

@@ -16,7 +16,7 @@ from archsearch.resources import bundled_spaces
 from archsearch.schedule import cron, kubernetes, placing_cron, placing_systemd, slurm, systemd
 from archsearch.schedule.expression import EVERY_NIGHT, parse
 from archsearch.schedule.job import File, Job, name_from
-from archsearch.schedule.jobs_file import jobs_document, jobs_of, located_space
+from archsearch.schedule.jobs_file import jobs_document, jobs_of, located_space, names_of
 from archsearch.space import SearchSpace
 
 Kind = Literal["cron", "systemd", "slurm", "kubernetes"]
@@ -208,6 +208,7 @@ def _require_runnable(job: Job, space: SearchSpace) -> None:
             max_gpu_hours=job.max_gpu_hours,
             workers=job.workers,
             gpus=job.gpus,
+            min_free_gpu_memory=job.min_free_gpu_memory,
         ).applied_to(space)
     except Refused as error:
         raise Refused(f"job {job.name}: {error}") from None
@@ -217,7 +218,7 @@ def _names_in(word: str) -> list[str]:
     path = Path(word)
     document = jobs_document(path) if path.is_file() else None
     if document is not None:
-        return [job.name for job in jobs_of(document)]
+        return list(names_of(document))
     is_space = path.is_file() or path.suffix in (".yaml", ".yml") or word in bundled_spaces()
     return [name_from(parse_space(word).name)] if is_space else [word]
 

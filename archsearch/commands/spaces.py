@@ -3,14 +3,14 @@
 import difflib
 import textwrap
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from archsearch.commands.tables import console
 from archsearch.data.shapes import data_shape
-from archsearch.errors import DataError, SpaceError
+from archsearch.errors import DataError, Refused, SpaceError
 from archsearch.resources import bundled_spaces
 from archsearch.space import SearchSpace
 from archsearch.space.data_words import Data
@@ -114,8 +114,20 @@ def parse_space(space: SearchSpace | Mapping[str, Any] | str | PathLike[str]) ->
     if path.is_dir():
         raise SpaceError(f"{space}: a folder, no space; for images, archsearch init {space} writes one")
     if path.exists() or path.suffix in (".yaml", ".yml"):
-        return SearchSpace.from_yaml(path)
+        try:
+            return SearchSpace.from_yaml(path)
+        except SpaceError:
+            _require_no_jobs(path)
+            raise
     raise SpaceError(f"{space}: no such file, nor a bundled space{_suggestion(str(space), list(bundled))}")
+
+
+def _require_no_jobs(path: Path) -> None:
+    from archsearch.schedule.jobs_file import jobs_document
+
+    with suppress(SpaceError):
+        if jobs_document(path):
+            raise Refused(f"{path}: a file of jobs, no space; archsearch schedule takes it")
 
 
 def _suggestion(name: str, bundled: list[str]) -> str:

@@ -100,7 +100,7 @@ def show(health: Health, store: Store) -> None:
 
 def print_json(health: Health) -> None:
     """Print one line."""
-    print(json.dumps(health.to_json(), ensure_ascii=False, allow_nan=False))
+    print(json.dumps(health.to_json(), allow_nan=False))
 
 
 def _row(standing: Standing) -> list[str]:

@@ -41,6 +41,8 @@ class Job:
         As ``archsearch run --until`` takes it.
     gpus : int or None
         GPUs to ask for; None: as many as the space's ``execution`` finds, or none where that must be said.
+    min_free_gpu_memory : str or None
+        As ``archsearch run --min-free-gpu-memory`` takes it.
     workers : int or None
     tracking_uri : str or None
         MLflow's; None leaves it to the store.
@@ -60,6 +62,7 @@ class Job:
     max_gpu_hours: float | None = None
     until: str | None = None
     gpus: int | None = None
+    min_free_gpu_memory: str | None = None
     workers: int | None = None
     tracking_uri: str | None = None
 
@@ -79,6 +82,7 @@ class Job:
             "--until": self.until,
             "--max-gpu-hours": self.max_gpu_hours,
             "--gpus": self.gpus,
+            "--min-free-gpu-memory": self.min_free_gpu_memory,
             "--workers": self.workers,
             "--tracking-uri": self.tracking_uri,
         }

@@ -176,10 +176,17 @@ template:
 {indent(_pod(job, image), " " * 4)}"""
 
 
+# How long --until leaves is unknown here: starts are in the control plane's time zone, it in the container's.
+_NO_DEADLINE = """\
+# A Pod that comes after the time of --until (its node was found late, or it goes on for another one) runs to
+# that of the next day. With --hours, too, a line here ends it.
+"""
+
+
 def _deadline(job: Job) -> str:
     minutes = needs_of([job]).minutes
     if minutes is None:
-        return ""
+        return "" if job.until is None else _NO_DEADLINE
     return f"""\
 # The search ends by itself after its hours. This ends it where it has waited long for a node, or was started
 # again; everything is saved then, too.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from archsearch.errors import Refused, unwritable
-from archsearch.schedule.job import Job
+from archsearch.schedule.job import File, Job
 from archsearch.schedule.systemd import mark, render, unit
 
 
@@ -27,18 +27,18 @@ def install(jobs: Sequence[Job]) -> None:
         If files of these names are somebody else's, or the user's systemd does not answer: then nothing is
         changed; or if it does not take the units.
     StorageFull
+        If there is no room for the units: then they are as they were.
     """
     files = render(jobs)
     for job in jobs:
         _require_ours(job.name)
     _systemctl("daemon-reload")  # asked first: where it does not answer, nothing is written
     folder = units_folder()
-    for file in files:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / file.name).write_text(file.text, encoding="utf-8")
-        except OSError as error:
-            raise unwritable(folder / file.name, error) from None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(folder, files)
+    except OSError as error:
+        raise unwritable(folder, error) from None
     _systemctl("daemon-reload")
     for job in jobs:
         _systemctl("enable", "--now", f"{unit(job.name)}.timer")
@@ -79,6 +79,19 @@ def names() -> tuple[str, ...]:
     timers = sorted(units_folder().glob(f"{first}*{last}"))
     found = (timer.name[len(first) : -len(last)] for timer in timers)
     return tuple(name for name in found if _is_ours(name, _paths(name)[0]))
+
+
+def _write(folder: Path, files: Sequence[File]) -> None:
+    """Write them beside those of their names, and replace none before all are whole."""
+    drafts = {folder / f".{file.name}.{os.getpid()}": file for file in files}
+    try:
+        for draft, file in drafts.items():
+            draft.write_text(file.text, encoding="utf-8")
+        for draft, file in drafts.items():
+            draft.replace(folder / file.name)
+    finally:
+        for draft in drafts:
+            draft.unlink(missing_ok=True)
 
 
 def _paths(name: str) -> tuple[Path, Path]:

@@ -142,8 +142,13 @@ cd {shlex.quote(str(job.folder))} || exit {ExitCode.REFUSED:d}
 search=({lines.strip()}
 )
 restarts={0 if job.until else MOST_RESTARTS}
-"""
+{_ONCE if job.until else ""}"""
 
+
+_ONCE = """\
+# After the time of --until, another start, as where its node has failed, would go on to that of the next day.
+((${SLURM_RESTART_COUNT:-0})) && exit 0
+"""
 
 _SKIP = """\
 # --if-locked skip: nothing to do, and no error, while somebody runs the same search by hand.

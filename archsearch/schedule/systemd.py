@@ -84,6 +84,17 @@ Restart=no
 """
 
 
+_MADE_UP = """\
+# A start that was missed because the machine was off is made up for.
+Persistent=true
+"""
+_NOT_MADE_UP = """\
+# A start that was missed because the machine was off is left out: made up for after the time of --until, it
+# would run to that of the next day.
+Persistent=false
+"""
+
+
 def _timer(job: Job) -> File:
     if job.at is None:
         raise Refused(f"job {job.name}: a timer needs its time")
@@ -99,9 +110,7 @@ Description=archsearch: when to search {job.name}
 [Timer]
 # "{job.at}" of cron, in this machine's time zone. Several lines: each of them starts it.
 {times}
-# A start that was missed because the machine was off is made up for.
-Persistent=true
-
+{_MADE_UP if job.until is None else _NOT_MADE_UP}
 [Install]
 WantedBy=timers.target
 """

@@ -14,6 +14,8 @@ from archsearch.errors import SpaceError
 Place = tuple[int, int]
 Location = tuple[str | int, ...]
 
+MEANT = "a search space is a mapping of words such as 'data:'"
+
 _TAG = "tag:yaml.org,2002:"
 _SCALARS = (
     ("null", r"~|null|Null|NULL|", "~nN\0"),
@@ -54,8 +56,16 @@ class Document:
         return self.places[location]
 
 
-def read_document(name: str, text: str) -> Document:
+def read_document(name: str, text: str, meant: str = MEANT) -> Document:
     """Parse `text`.
+
+    Parameters
+    ----------
+    name : str
+        What to call it in messages.
+    text : str
+    meant : str
+        What is to be a mapping, as a sentence says where it is none.
 
     Raises
     ------
@@ -76,7 +86,7 @@ def read_document(name: str, text: str) -> Document:
         raise SpaceError(f"{name}: not valid YAML: {error}") from None
     if not isinstance(value, dict):
         found = "an empty file" if value is None else f"a {type(value).__name__}"
-        raise SpaceError(f"{name}:1:1: a search space is a mapping of words such as 'data:', not {found}")
+        raise SpaceError(f"{name}:1:1: {meant}, not {found}")
     return Document(name, text, value, places)
 
 

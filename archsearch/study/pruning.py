@@ -27,14 +27,9 @@ class Removable:
     files: Mapping[str, tuple[Path, ...]]
 
     @property
-    def is_nothing(self) -> bool:
-        """Whether nothing can go."""
-        return not self.trials and not self.every_file
-
-    @property
-    def every_file(self) -> tuple[Path, ...]:
-        """The files of all kinds."""
-        return tuple(path for files in self.files.values() for path in files)
+    def needs_hold(self) -> bool:
+        """Whether more than logs can go: for that the search has to be held."""
+        return bool(self.trials or self.files[WEIGHTS] or self.files[CHECKPOINTS])
 
 
 def removable(place: Place, keep: int) -> Removable:
@@ -49,14 +44,16 @@ def removable(place: Place, keep: int) -> Removable:
         kept, models = best(record.summary().scored, keep), record.models()
     names = {name for trial in kept for name in models.get(trial, ())}
     weights = tuple(path for path in _files(place.models, "*.keras") if path.name not in names)
-    checkpoints, logs = _files(place.models, "*.checkpoint"), _files(place.logs, "*")
+    checkpoints = _files(place.models, "*.checkpoint")
+    # Of any name: where the folder is a link, they may be anybody's.
+    logs = () if place.logs.is_symlink() else _files(place.logs, "*")
     return Removable(
         tuple(sorted(models.keys() - kept)), {WEIGHTS: weights, CHECKPOINTS: checkpoints, LOGS: logs}
     )
 
 
-def remove(place: Place, found: Removable) -> tuple[int, list[str]]:
-    """Remove what can go of a search, which this process holds; as `delete`.
+def remove(place: Place, found: Removable) -> list[str]:
+    """Remove weights and checkpoints of a search, which this process holds; as `delete`.
 
     Raises
     ------
@@ -64,30 +61,25 @@ def remove(place: Place, found: Removable) -> tuple[int, list[str]]:
     StorageFull
         If the record can't be written; the weights that it still names are left then.
     """
-    others = [path for kind, files in found.files.items() if kind != WEIGHTS for path in files]
-    freed, faults = delete(others)  # which may make the room that the record needs
+    faults = delete(found.files[CHECKPOINTS])  # which may make the room that the record needs
     if found.trials:
         # Before their weights: a file too many is harmless, one that is missing is not.
         with Record.open(place.record) as record:
             record.forget_models(found.trials)
-    more, kept = delete(found.files[WEIGHTS])
-    return freed + more, faults + kept
+    return faults + delete(found.files[WEIGHTS])
 
 
-def delete(files: Iterable[Path]) -> tuple[int, list[str]]:
-    """Delete files; how many bytes that freed, and what could not be deleted, a line each."""
-    freed, faults = 0, []
+def delete(files: Iterable[Path]) -> list[str]:
+    """Delete files; what could not be deleted, a line each."""
+    faults = []
     for path in files:
         try:
-            size = path.lstat().st_size
             path.unlink()
         except FileNotFoundError:
             continue
         except OSError as error:
             faults.append(f"{path}: can't be removed: {error.strerror}")
-        else:
-            freed += size
-    return freed, faults
+    return faults
 
 
 def size_of(files: Iterable[Path]) -> int:

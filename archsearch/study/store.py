@@ -23,7 +23,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archsearch.errors import SearchConflict, SearchNotFound, SpaceError, StoreError, unwritable
+from archsearch.errors import SearchConflict, SearchNotFound, SpaceError, StoreError, unwritable, why_denied
 from archsearch.records import SearchSnapshot
 from archsearch.resources import bundled
 from archsearch.study.holding import Hold, is_held, take
@@ -145,7 +145,7 @@ class Store:
         except OSError as error:
             raise unwritable(f"store {self.path}", error) from None
         if not os.access(self.path / "searches", os.W_OK):
-            raise StoreError(f"store {self.path}: can't be written: permission denied")
+            raise StoreError(f"store {self.path}: can't be written: {why_denied(self.path)}")
 
     def searches(self) -> list[Place]:
         """All searches, in the order of their ids.

@@ -27,7 +27,7 @@ def stored_artifacts(database: Path, folder: Path) -> dict[str, tuple[Path, ...]
     database : Path
         The store's own.
     folder : Path
-        Of its artifacts. What lies elsewhere is left out.
+        Of its artifacts. What lies elsewhere is left out, also where a link leads there.
 
     Raises
     ------
@@ -66,8 +66,11 @@ def _pages(search: Callable[..., Any], *words: Any, **named: Any) -> Iterator[An
 
 
 def _files(folder: Path, below: str = "") -> Iterator[Path]:
+    within = folder.resolve()
     for name in FOLDERS:
-        yield from (path for path in sorted(folder.glob(f"{below}{name}/*")) if path.is_file())
+        for path in sorted(folder.glob(f"{below}{name}/*")):
+            if path.is_file() and path.parent.resolve().is_relative_to(within):
+                yield path
 
 
 def _path(uri: str) -> Path | None:

@@ -15,6 +15,9 @@ from archsearch.tracking.server import Tracking
 # Who waits hears of the user's signals at least so often.
 LOOK_SECONDS = 1.0
 
+# On a busy machine MLflow takes half a minute to make its own database.
+OPENING_SECONDS = 180.0
+
 
 class Following:
     """A mirror of a record that grows, kept by a process of its own until `finish`.
@@ -70,9 +73,13 @@ class Following:
 
     def _opened(self, tracking: Tracking) -> str:
         answer: Any = None
+        deadline = time.monotonic() + OPENING_SECONDS
         try:
             while answer is None:
                 answer = self._child.receive(LOOK_SECONDS)
+                if answer is None and time.monotonic() > deadline:
+                    seconds = f"{OPENING_SECONDS:.0f} s"
+                    raise TrackingError(f"MLflow at {tracking.uri} did not answer within {seconds}")
         except ChildEnded as ended:
             raise TrackingError(f"MLflow at {tracking.uri}: the process that writes to it {ended}") from None
         if isinstance(answer, Refusal):

@@ -33,6 +33,7 @@ from archsearch.records import (
     TrialResult,
 )
 from archsearch.tracking.server import Tracking, first_line, prepare_mlflow
+from archsearch.tracking.statistics import gather_statistics
 
 UID_TAG = "archsearch.uid"
 SEARCH_TAG = "archsearch.search"
@@ -152,6 +153,8 @@ class Mirror:
             self._log_model(artifacts.model)
         ends = {"interrupted": "KILLED", "all_failed": "FAILED", "given_up": "FAILED"}
         self._client.set_terminated(self.run_id, ends.get(status, "FINISHED"))
+        if self.tracking.database:
+            gather_statistics(self.tracking.database)
 
     def _experiment(self) -> str:
         experiment = self._client.get_experiment_by_name(self.search.name)

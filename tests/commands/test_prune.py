@@ -15,10 +15,14 @@ from made_up import epoch, recorded, space, trial
 from real_command import Searched, run
 
 from archsearch.cli import main
+from archsearch.errors import ArchsearchError, SearchLocked, StorageFull, StoreError
 from archsearch.records import SearchSnapshot, Status, TrainingRun
 from archsearch.study import Mirrored, Outcome, Place, Record, Store
 from archsearch.study.holding import Hold
 from archsearch.study.pruning import delete
+from archsearch.tracking import own_uri
+from archsearch.tracking.mirror import TRIAL_TAG, UID_TAG
+from archsearch.tracking.server import prepare_mlflow
 
 DAY = 86_400.0
 SCORES = (0.5, 0.1, 0.4, 0.2, 0.3)
@@ -183,7 +187,7 @@ def test_what_a_kill_left_undone_is_done_the_next_time(store: Store, monkeypatch
                 raise KeyboardInterrupt
             path.unlink()
             unlinked.append(path)
-        return 0, []
+        return []
 
     monkeypatch.setattr("archsearch.study.pruning.delete", killed_in_the_middle)
     assert told(store, "--older-than", "90d").exit_code == 75
@@ -210,22 +214,110 @@ def test_what_can_not_be_removed_is_said(store: Store, monkeypatch: pytest.Monke
     assert "freed 5.3 kB" in result.stdout
 
 
-def test_logs_go_before_a_file_is_written_for_which_a_full_disk_has_no_room(
+def test_all_logs_go_before_a_file_is_written_for_which_a_full_disk_has_no_room(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = search(store, "made-up-1")
+    places = [search(store, "made-up-1"), search(store, "made-up-2")]
     lock = Place.lock
 
     def full(of: Place) -> Hold:
-        assert not list(place.logs.iterdir())
+        assert not any(list(place.logs.iterdir()) for place in places)
         return lock(of)
 
     monkeypatch.setattr(Place, "lock", full)
     assert told(store, "--older-than", "90d").exit_code == 0
 
 
+@pytest.mark.parametrize(("error", "code"), [(StorageFull, 75), (StoreError, 2), (SearchLocked, 0)])
+def test_a_search_that_can_not_be_held_keeps_no_other_from_making_room(
+    store: Store, monkeypatch: pytest.MonkeyPatch, error: type[ArchsearchError], code: int
+) -> None:
+    first, second = search(store, "made-up-1"), search(store, "made-up-2")
+    shutil.rmtree(first.logs)
+    before = tree(first.folder)
+
+    def refused(of: Place) -> Hold:
+        raise error(f"{of.id} can't be held")
+
+    monkeypatch.setattr(Place, "lock", refused)
+    result = told(store, "--older-than", "90d")
+    assert result.exit_code == code
+    assert "freed 300 B of 1 search\n" in result.stdout, "what went is counted"
+    assert result.stdout.splitlines()[1].split()[3:] == ["0", "0", "1", "0", "300", "B"]
+    assert tree(first.folder) == before
+    assert not list(second.logs.iterdir())
+    for id_ in (first.id, second.id):
+        assert (f"left alone: {id_}: another process runs it" in result.stdout) == (code == 0)
+        assert (f"archsearch: {id_} can't be held" in result.stderr) == (code != 0)
+
+
+def test_what_went_before_the_record_found_no_room_is_counted(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = search(store, "made-up-1")
+
+    def full(*_: object) -> None:
+        raise StorageFull("the disk is full")
+
+    monkeypatch.setattr(Record, "forget_models", full)
+    result = told(store, "--older-than", "90d", "--json")
+    assert result.exit_code == 75
+    (found,) = json.loads(result.stdout)["searches"]
+    assert (found["weights"], found["checkpoints"], found["logs"], found["bytes"]) == (0, 2, 1, 2_300)
+    assert len(list(place.models.iterdir())) == 11
+
+
+@pytest.mark.parametrize("words", [(), ("--dry-run",)])
+def test_a_search_that_is_run_while_mlflow_is_asked_keeps_everything(
+    store: Store, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    place = search(store, "made-up-1")
+    before, holds = tree(place.models) | tree(place.logs), []
+
+    def slow(*_: Path) -> dict[str, tuple[Path, ...]]:
+        holds.append(place.lock())
+        return {}
+
+    monkeypatch.setattr("archsearch.commands.prune.stored_artifacts", slow)
+    try:
+        result = told(store, "--older-than", "90d", *words)
+    finally:
+        holds[0].release()
+    assert "left alone: made-up-1: process" in result.stdout
+    assert f"nothing to remove in store {store.path}" in result.stdout
+    assert tree(place.models) | tree(place.logs) == before
+
+
+def test_logs_behind_a_link_stay(store: Store, tmp_path: Path) -> None:
+    place = search(store, "made-up-1")
+    place.logs.rename(tmp_path / "elsewhere")
+    place.logs.symlink_to(tmp_path / "elsewhere")
+    (found,) = object_of(store)["searches"]
+    assert found["logs"] == 0
+    assert tree(tmp_path / "elsewhere") == {"worker-0.log": 300}
+
+
+def test_artifacts_behind_a_link_stay(store: Store, tmp_path: Path) -> None:
+    prepare_mlflow()
+    from mlflow import MlflowClient
+
+    place, client = search(store, "made-up-1"), MlflowClient(own_uri(store.database))
+    experiment = client.create_experiment("made-up-1", str(store.artifacts / "1"))
+    mirrored = client.create_run(experiment, tags={UID_TAG: place.summary().uid, TRIAL_TAG: "all"})
+    kept = Path(mirrored.info.artifact_uri)
+    (tmp_path / "elsewhere").mkdir()
+    write(tmp_path / "elsewhere" / "model.keras", 100)
+    kept.mkdir(parents=True)
+    (kept / "model").symlink_to(tmp_path / "elsewhere")
+    write(kept / "report" / "made-up.html", 50)
+    (found,) = object_of(store)["searches"]
+    assert (found["artifacts"], found["bytes"]) == (1, 7_350)
+    assert not list((kept / "report").iterdir())
+    assert tree(tmp_path / "elsewhere") == {"model.keras": 100}
+
+
 def test_a_file_that_is_gone_already_is_fine(tmp_path: Path) -> None:
-    assert delete([tmp_path / "gone"]) == (0, [])
+    assert delete([tmp_path / "gone"]) == []
 
 
 def test_what_a_damaged_search_has_stays_and_the_others_are_pruned(store: Store) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from archsearch.errors import SpaceError
 from archsearch.schedule import Job
-from archsearch.schedule.jobs_file import JobsFile, JobWords, jobs_document, jobs_of
+from archsearch.schedule.jobs_file import JobsFile, JobWords, jobs_document, jobs_of, names_of
 from archsearch.space.document import read_document
 
 SPACE = "data: digits\narchitectures: {small: {dense: [8]}}\n"
@@ -88,6 +88,9 @@ def test_a_space_is_no_file_of_jobs() -> None:
             "jobs:\n  a: {space: digits, workers: 1.5}",
             "2:22: jobs.a.workers: must be a whole number, not 1.5",
         ),
+        ("jobs:\n  a: {space: digits, workers: 999}", "2:22: jobs.a.workers: must be at most 256, not 999"),
+        ("jobs:\n  a: {space: digits, until: six}", "2:22: jobs.a.until: 'six': not a time; meant is a time"),
+        ("jobs:\n  a: {space: digits, until: 2020-01-01 06:00}", "2:22: jobs.a.until: '2020-01-01 06:00': "),
         ("jobs:\n  a: {space: digits, until: 6}", "2:22: jobs.a.until: must be text, not 6"),
         (
             "jobs:\n  a: {space: digits, at: 0 25 * * *}",
@@ -115,6 +118,36 @@ def test_every_fault_is_told() -> None:
     with pytest.raises(SpaceError) as refusal:
         read("jobs:\n  a: {space: digits, hours: x}\n  b: {space: digits, at: x}")
     assert len(str(refusal.value).splitlines()) == 2
+
+
+def test_bounds_that_can_not_be_are_told_with_all_other_faults() -> None:
+    with pytest.raises(SpaceError) as refusal:
+        read(
+            "jobs:\n  a: {space: digits, until: 2020-01-01 06:00}\n  b: {space: digits, until: 06:00 Mars}\n"
+            "  c: {space: digits, workers: 999}\n  d: {space: digits, hours: x}"
+        )
+    lines = str(refusal.value).splitlines()
+    assert [line.split(": ")[0] for line in lines] == [f"there/jobs.yaml:{n}:22" for n in (2, 3, 4, 5)]
+    assert " is past, it is " in lines[0]
+    assert "--until" not in str(refusal.value)
+
+
+def test_jobs_whose_time_is_over_are_known_by_their_names_still() -> None:
+    path = Path("there/jobs.yaml")
+    path.write_text("jobs:\n  a: {space: gone.yaml}\n  b: {space: digits, until: 2020-01-01 06:00}\n")
+    document = jobs_document(path)
+    assert document is not None
+    assert names_of(document) == ("a", "b")
+
+
+@pytest.mark.parametrize(("text", "found"), [("", "an empty file"), ("- a: {space: digits}", "a list")])
+def test_a_file_that_is_no_mapping_is_told_what_a_file_of_jobs_is(text: str, found: str) -> None:
+    with pytest.raises(SpaceError) as refusal:
+        read(text)
+    assert str(refusal.value) == (
+        "there/jobs.yaml:1:1: a file of jobs is a mapping with the word 'jobs:', a search space one of words "
+        f"such as 'data:', not {found}"
+    )
 
 
 def test_a_file_that_is_no_text_is_told() -> None:

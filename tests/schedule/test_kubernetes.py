@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,15 @@ def test_a_search_with_hours_is_ended_should_it_not_end_by_itself(job: Job) -> N
     assert job_spec(job)["activeDeadlineSeconds"] == 7 * 3600
     assert pod(job)["terminationGracePeriodSeconds"] == 30
     assert "activeDeadlineSeconds" not in job_spec(Job("a", "digits", job.folder, job.store, at="0 2 * * *"))
+
+
+def test_a_search_with_until_and_no_hours_says_that_nothing_else_ends_it(job: Job) -> None:
+    said = "# A Pod that comes after the time of --until "
+    (with_hours,), (without,) = (
+        kubernetes.render([each], "archsearch:gpu") for each in (job, replace(job, hours=None))
+    )
+    assert said in without.text
+    assert said not in with_hours.text
 
 
 def test_every_job_keeps_its_results_in_the_one_store(job: Job) -> None:

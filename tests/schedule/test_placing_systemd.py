@@ -3,12 +3,14 @@
 A small script that notes what it is asked stands for systemctl, as hardly any test has a systemd of its own.
 """
 
+import resource
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from made_jobs import job
 
-from archsearch.errors import Refused
+from archsearch.errors import Refused, StorageFull
 from archsearch.schedule import placing_systemd
 from archsearch.schedule.systemd import render
 
@@ -64,6 +66,29 @@ def test_a_job_of_the_same_name_is_replaced(units: Path) -> None:
     placing_systemd.install([job()])
     placing_systemd.install([job(at="0 4 * * *")])
     assert "OnCalendar=*-*-* 04:00:00\n" in (units / TIMER).read_text()
+
+
+@pytest.fixture
+def largest_file() -> Iterator[Callable[[int], None]]:
+    """Sets how many bytes a file may have, as a full disk would; without a limit again at the end."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_where_there_is_no_room_the_units_are_as_they_were(
+    units: Path, largest_file: Callable[[int], None]
+) -> None:
+    jobs = [job(), job(name="later")]
+    placing_systemd.install(jobs)
+    before = {path.name: path.read_text() for path in units.iterdir()}
+    # Room for the first job's units, and for none of the second's service.
+    largest_file(2 * max(map(len, before.values())))
+    changed = [job(hours=1.0), job(name="later", tracking_uri="http://" + "a" * 9999)]
+    with pytest.raises(StorageFull, match="can't be written"):
+        placing_systemd.install(changed)
+    assert {path.name: path.read_text() for path in units.iterdir()} == before
+    assert placing_systemd.remove(["digits", "later"]) == ("digits", "later")
 
 
 @pytest.mark.parametrize("name", ["archsearch-digits.service", TIMER])

@@ -53,6 +53,17 @@ def test_several_spaces_and_files_of_jobs_are_printed_together() -> None:
     assert names == [f"archsearch-{job}.{ending}" for job in jobs for ending in ("service", "timer")]
 
 
+def test_a_job_can_spare_gpus_that_somebody_uses() -> None:
+    Path("polite.yaml").write_text(
+        "jobs: {polite: {space: a.yaml, at: 0 1 * * *, min_free_gpu_memory: 8GB}}\n"
+    )
+    for words in (("a.yaml", *NIGHTLY, "--min-free-gpu-memory", "8GB"), ("polite.yaml",)):
+        assert " --min-free-gpu-memory 8GB " in schedule("cron", *words).stdout
+    refused = schedule("cron", "a.yaml", *NIGHTLY, "--min-free-gpu-memory", "some")
+    assert refused.exit_code == 2
+    assert "--min-free-gpu-memory some: no amount of memory" in refused.stderr
+
+
 def test_options_stand_over_what_a_file_of_jobs_says() -> None:
     done = schedule("cron", "jobs.yaml", "--hours", "3", "--at", "@hourly")
     lines = [line for line in done.stdout.splitlines() if line and not line.startswith("#")]
@@ -141,6 +152,18 @@ def test_a_job_goes_away_by_its_space_its_file_or_its_name(
     assert (again.exit_code, again.stdout) == (0, "cron has no job first of archsearch; it has none\n")
 
 
+def test_a_bound_of_a_file_of_jobs_is_refused_with_its_place() -> None:
+    Path("jobs.yaml").write_text("jobs:\n  late:\n    space: b.yaml\n    until: 2020-01-01 06:00\n")
+    done = schedule("cron", "jobs.yaml", *NIGHTLY)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "jobs.yaml:4:5: jobs.late.until: '2020-01-01 06:00': 2020-01-01 06:00 " in done.stderr
+
+
+def test_a_file_of_jobs_whose_time_is_over_takes_them_away_still() -> None:
+    Path("jobs.yaml").write_text("jobs:\n  late: {space: gone.yaml, until: 2020-01-01 06:00}\n")
+    assert "scancel --name=late" in schedule("slurm", "jobs.yaml", "--remove").stderr
+
+
 @pytest.mark.parametrize("kind", ["cron", "systemd", "slurm", "kubernetes"])
 def test_the_help_has_an_example_of_each_kind(kind: str) -> None:
     assert f"  archsearch schedule {kind} " in schedule("--help").stdout
@@ -151,3 +174,9 @@ def test_spaces_are_completed() -> None:
 
     completed = ShellComplete(main, {}, "archsearch", "_X").get_completions(["schedule", "cron"], "dig")
     assert "digits" in [item.value for item in completed]
+
+
+def test_a_file_of_jobs_is_no_space_and_told_so() -> None:
+    done = CliRunner().invoke(main, ["check", "jobs.yaml"])
+    assert done.exit_code == 2
+    assert done.stderr == "archsearch: jobs.yaml: a file of jobs, no space; archsearch schedule takes it\n"

@@ -56,7 +56,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
             process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=30)
         assert not errors
-        folder, gpus, *words, _ = said.read_text().split("\0")
+        folder, gpus, *words, _ = (said.read_text() if said.is_file() else "\0\0").split("\0")
         back = requeued.read_text().strip() if requeued.is_file() else ""
         return Ran(process.returncode, back, folder, gpus, words)
 
@@ -174,6 +174,14 @@ def test_after_the_time_of_until_a_search_does_not_start_again(
     early = job(tmp_path, until="06:00")
     assert not run(early, EXIT="75").requeued
     assert "--no-requeue" in options(early)
+
+
+def test_an_element_of_an_array_with_until_trains_nothing_when_slurm_has_started_it_again(
+    tmp_path: Path, run: Callable[..., Ran]
+) -> None:
+    early = job(tmp_path, until="06:00")
+    again = run(early, SLURM_RESTART_COUNT="1")
+    assert (again.exit_code, again.words) == (0, [])
 
 
 def test_an_array_has_an_element_for_each_search_and_asks_for_what_the_largest_needs() -> None:

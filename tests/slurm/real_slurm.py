@@ -24,6 +24,7 @@ search: {{trials: {trials}, pruner: none, seed: 0}}
 execution: {{workers: 1}}
 """
 TRIALS = 6
+INTERRUPTED, FINISHED = ("interrupted", 75), ("finished", 0)
 
 # For a log in it, sbatch has to read quotes and signs of percent as we mean them.
 ODD = """it's 100 % "mine" #1"""
@@ -66,10 +67,11 @@ def log(folder: Path) -> str:
     return "\n".join(path.read_text() for path in sorted(folder.glob("*.log")))
 
 
-def ends(folder: Path, name: str) -> list[str]:
+def ends(folder: Path, name: str) -> list[tuple[str, int]]:
     """How each start of a search has ended, in its own words."""
-    lines = [json.loads(line) for line in log(folder).splitlines() if line.startswith('{"search"')]
-    return [line["status"] for line in lines if line["search"].startswith(name)]
+    events = [json.loads(line) for line in log(folder).splitlines() if line.startswith('{"event"')]
+    stops = [event for event in events if event["event"] == "search_stopped"]
+    return [(stop["reason"], stop["exit_code"]) for stop in stops if stop["search"].startswith(f"{name}-")]
 
 
 def require_each_trial_once(folder: Path, name: str, before: dict[int, TrialResult]) -> None:
@@ -95,13 +97,13 @@ def test_a_search_that_is_told_to_stop_starts_again_and_repeats_no_training(
     slurm("scancel", "--batch", "--signal=TERM", number)
     slurm.wait_for_restart(number, 30)
     took = time.monotonic() - told
-    assert ends(folder, "one") == ["interrupted"]
+    assert ends(folder, "one") == [INTERRUPTED]
     before = ended(folder, "one")
     assert 2 <= len(before) < TRIALS
     slurm.let_start(number)
     job = slurm.wait(number, "COMPLETED")
     assert (job["ExitCode"], job["Restarts"]) == ("0:0", "1")
-    assert ends(folder, "one") == ["interrupted", "finished"]
+    assert ends(folder, "one") == [INTERRUPTED, FINISHED]
     require_each_trial_once(folder, "one", before)
     print(f"\ntold to stop, {took:.1f} s later back in the queue; {len(before)} trials before it, "
           f"{TRIALS - len(before)} after, none repeated")  # fmt: skip
@@ -121,8 +123,8 @@ def test_of_an_array_only_the_element_that_is_told_to_stop_starts_again(slurm: S
     assert restarts == ["0", "1"]
     require_each_trial_once(tmp_path, "left", {})
     require_each_trial_once(tmp_path, "right", before)
-    assert ends(tmp_path, "left") == ["finished"]
-    assert ends(tmp_path, "right") == ["interrupted", "finished"]
+    assert ends(tmp_path, "left") == [FINISHED]
+    assert ends(tmp_path, "right") == [INTERRUPTED, FINISHED]
     print(f"\ntwo searches in one array; element 1 was told to stop after {len(before)} trials and went on")
 
 
@@ -131,12 +133,12 @@ def test_a_search_whose_time_is_up_starts_again_until_somebody_cancels_it(
 ) -> None:
     number = slurm.submit("--time=2", script_for(tmp_path, "long", epochs=100_000))
     slurm.wait_for_restart(number, 240)
-    assert ends(tmp_path, "long") == ["interrupted"]
+    assert ends(tmp_path, "long") == [INTERRUPTED]
     slurm.let_start(number)
     wait_for(lambda: log(tmp_path).count('"search_started"') == 2, 120, lambda: log(tmp_path)[-2000:])
     slurm("scancel", number)
     job = slurm.wait(number, "CANCELLED", seconds=30)
     assert (job["ExitCode"], job["Restarts"]) == ("75:0", "1")
-    assert ends(tmp_path, "long") == ["interrupted", "interrupted"]
+    assert ends(tmp_path, "long") == [INTERRUPTED, INTERRUPTED]
     assert slurm("squeue", "--noheader", f"--jobs={number}", "--states=PENDING,RUNNING") == ""
     print("\ntold to stop before its time was up, back in the queue; cancelled, and gone")
