@@ -158,9 +158,9 @@ class Store:
         folder = self.path / "searches"
         try:
             paths = sorted(folder.iterdir())
-        except (FileNotFoundError, NotADirectoryError):
-            return []
         except OSError as error:
+            if isinstance(error, FileNotFoundError | NotADirectoryError) and not folder.exists():
+                return []
             raise StoreError(f"{folder}: can't be read: {error.strerror}") from None
         return [Place(path) for path in paths if (path / RECORD).is_file()]
 

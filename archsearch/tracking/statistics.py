@@ -7,12 +7,16 @@ ROWS = 400
 """Of each index so many are looked at: SQLite's own advice is 100 to 1,000 (its manual on ``ANALYZE``)."""
 
 
+# So long others may write to the database.
+BUSY_SECONDS = 2.0
+
+
 def gather_statistics(database: Path) -> None:
     """Have SQLite estimate how many rows MLflow's tables have, which it keeps in the database.
 
     Without that it takes one of them for a short list. Where MLflow's page sorts by a metric or a parameter,
     SQLite then compares each run with each value: 13 s for 11,000 runs, with it 0.1 s. To gather it takes
-    less than 0.1 s. A database that is busy for long is left as it is.
+    less than 0.1 s. A database to which others write meanwhile is left as it is.
 
     Parameters
     ----------
@@ -22,7 +26,7 @@ def gather_statistics(database: Path) -> None:
     from sqlalchemy import create_engine, text
     from sqlalchemy.exc import DatabaseError
 
-    engine = create_engine(f"sqlite:///{database}")
+    engine = create_engine(f"sqlite:///{database}", connect_args={"timeout": BUSY_SECONDS})
     try:
         with suppress(DatabaseError), engine.begin() as connection:
             connection.execute(text(f"PRAGMA analysis_limit = {ROWS}"))
