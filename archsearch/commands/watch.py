@@ -1,9 +1,10 @@
 """``archsearch watch``: a search that runs, here or elsewhere, as it goes on."""
 
+import signal
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from statistics import fmean
 
 from rich.console import Console, Group, RenderableType
@@ -51,30 +52,43 @@ def watch(place: Place, *, once: bool) -> None:
         If its record can't be read.
     """
     watcher = Watcher(place)
-    with suppress(KeyboardInterrupt):
+    with _ctrl_c() as is_over:
         watched = watcher.look()
         if watched.is_running and not once:
-            watched = _live(watcher, watched) if sys.stdout.isatty() else _blocks(watcher, watched)
-        _print(watched)
+            show = _live if sys.stdout.isatty() else _blocks
+            watched = show(watcher, watched, is_over)
+        if not is_over():
+            _print(watched)
 
 
-def _live(watcher: Watcher, watched: Watched) -> Watched:
+@contextmanager
+def _ctrl_c() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C has come. Python loses its exception where it comes in a callback, such as an import's."""
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield lambda: bool(came)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _live(watcher: Watcher, watched: Watched, is_over: Callable[[], bool]) -> Watched:
     """Show a running search on a terminal; how it stands when it no longer runs."""
     with Live(_drawn(watched), console=Console(emoji=False), auto_refresh=False, transient=True) as live:
-        while watched.is_running:
+        while watched.is_running and not is_over():
             time.sleep(SECONDS_BETWEEN_LOOKS)
             watched = watcher.look()
             live.update(_drawn(watched), refresh=True)
     return watched
 
 
-def _blocks(watcher: Watcher, watched: Watched) -> Watched:
+def _blocks(watcher: Watcher, watched: Watched, is_over: Callable[[], bool]) -> Watched:
     """Print a block from time to time; how the search stands when it no longer runs."""
-    while watched.is_running:
+    while watched.is_running and not is_over():
         _print(watched)
         print(flush=True)
         until = time.monotonic() + SECONDS_BETWEEN_BLOCKS
-        while watched.is_running and time.monotonic() < until:
+        while watched.is_running and not is_over() and time.monotonic() < until:
             time.sleep(SECONDS_BETWEEN_LOOKS)
             watched = watcher.look()
     return watched

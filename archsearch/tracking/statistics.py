@@ -3,7 +3,7 @@
 from contextlib import suppress
 from pathlib import Path
 
-ROWS = 400
+ROWS = 1_000
 """Of each index so many are looked at: SQLite's own advice is 100 to 1,000 (its manual on ``ANALYZE``)."""
 
 

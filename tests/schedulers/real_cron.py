@@ -27,7 +27,7 @@ from archsearch.study import Record
 NAME = "every-minute"
 TRIALS = 12
 SECONDS_OF_SEARCH = 170
-LONGEST_WAIT = 900
+LONGEST_WAIT = 1800
 
 SPACE = """\
 name: every-minute

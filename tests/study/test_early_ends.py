@@ -5,8 +5,8 @@ import threading
 import pytest
 from made_up import Scripted, recorded, space
 
-from archsearch.commands import run as command
 from archsearch.commands import work
+from archsearch.commands.ends import why_nothing_left
 from archsearch.commands.options import Options
 from archsearch.commands.run import run_search
 from archsearch.study import Outcome, Search, Store
@@ -43,4 +43,4 @@ def test_a_search_that_ended_without_a_trial_is_tried_again(store):
     with recorded(place.folder, of, id_=place.id) as record:
         record.begin_session("archsearch run made-up.yaml", 1, TOTAL)
         record.end_session(Outcome.ALL_FAILED, 0.0)
-    assert command._nothing_left(place, of, TOTAL, 0) is None
+    assert why_nothing_left(place, of, TOTAL, 0) is None

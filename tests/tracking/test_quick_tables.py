@@ -17,7 +17,8 @@ WITH RECURSIVE made(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM made WHERE n < 3
 INSERT INTO runs (run_uuid, name, experiment_id, lifecycle_stage)
 SELECT 'made' || n, n, 0, 'active' FROM made;
 INSERT INTO latest_metrics (key, value, timestamp, step, is_nan, run_uuid)
-SELECT 'val_loss', 0.5, 0, 0, 0, run_uuid FROM runs WHERE run_uuid LIKE 'made%';
+SELECT keys.key, 0.5, 0, 0, 0, run_uuid FROM (SELECT DISTINCT key FROM latest_metrics) AS keys, runs
+WHERE run_uuid LIKE 'made%';
 DELETE FROM sqlite_stat1;
 """
 
@@ -48,10 +49,10 @@ def test_thousands_of_runs_are_sorted_by_a_metric_without_comparing_each_with_ea
     searched: Searched, tmp_path: Path
 ) -> None:
     database = Path(shutil.copy(searched.folder / "mlruns" / "mlflow.db", tmp_path))
+    statement, parameters = sorted_by_a_metric(database)
     with closing(sqlite3.connect(database)) as db:
         assert db.execute("SELECT count(*) FROM sqlite_stat1").fetchone()[0], "gathered as the search ended"
         db.executescript(MANY_RUNS)
-    statement, parameters = sorted_by_a_metric(database)
 
     def plan() -> str:
         with closing(sqlite3.connect(database)) as db:
