@@ -63,7 +63,7 @@ def watch(place: Place, *, once: bool) -> None:
 
 @contextmanager
 def _ctrl_c() -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl-C has come. Python loses its exception where it comes in a callback, such as an import's."""
+    """Whether Ctrl-C has come. Its exception would be lost in a callback, such as one of an import."""
     came: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
     try:
