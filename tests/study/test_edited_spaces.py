@@ -25,6 +25,18 @@ class Killed(Exception):
     pass
 
 
+class Unhurried(Scripted):
+    """Plays while every worker is busy and as many trials wait: what runs then is no race."""
+
+    def __init__(self, record, capacity, slow):
+        super().__init__(capacity, slow=slow)
+        self._record = record
+
+    def poll(self, timeout):
+        is_full = len(self._trainings) == len(self._record.queued()) == self.capacity
+        return super().poll(timeout) if is_full else ()
+
+
 def search(record, of, total, *, executor=None, killed_after=None, sample=None):
     """Run or go on, as `archsearch run --continue` does; what was said to have changed."""
     executor, ended = executor or Scripted(), []
@@ -154,11 +166,11 @@ def test_an_edited_search_that_is_interrupted_makes_the_trials_of_the_undisturbe
 
 
 def test_what_waits_is_proposed_again_and_what_runs_goes_on(record):
-    search(record, space(**ONE), 20, executor=Scripted(2), killed_after=4)
+    unhurried = Unhurried(record, 2, slow=lambda training: training.trial == 0)
+    search(record, space(**ONE), 20, executor=unhurried, killed_after=4)
     running = [trial for trial in trials(record) if trial.status is Status.RUNNING]
-    waiting = record.queued()
-    assert running
-    assert waiting
+    assert [trial.number for trial in running] == [0, 5]
+    assert [trial.number for trial in record.queued()] == [6]
     executor = Scripted(2)
     search(record, space(**BOTH, architectures={"mine": "dense 24·24"}), 20, executor=executor)
     assert [t.architecture for t in executor.submitted[: len(running)]] == [t.architecture for t in running]
@@ -170,8 +182,10 @@ def test_what_waits_is_proposed_again_and_what_runs_goes_on(record):
 
 def test_a_training_under_way_of_a_family_that_is_removed_is_skipped(tmp_path):
     with recorded(tmp_path, space(**BOTH)) as record:
-        search(record, space(**BOTH), 20, executor=Scripted(4), killed_after=2)
+        unhurried = Unhurried(record, 4, slow=lambda training: training.trial >= 2)
+        search(record, space(**BOTH), 20, executor=unhurried, killed_after=2)
         running = {t.number: t.family for t in trials(record) if t.status is Status.RUNNING}
+        assert list(running) == [2, 3, 4, 5]
         assert set(running.values()) == {"dense", "cnn"}
         search(record, space(families={"cnn": CNN}), 12)
         by_number = {trial.number: trial for trial in trials(record)}
