@@ -11,6 +11,9 @@ from archsearch.records import Ending, EpochRecord, Status, Training, TrainingRu
 
 EPOCHS = 100
 
+# As a worker's, which this process does not load: archsearch.training.own.
+MOST_WAITING = 0.01
+
 SPACE = f"""\
 name: played
 data: digits
@@ -47,11 +50,12 @@ search: {{trials: 1100, seed: 0}}
 
 @dataclass(slots=True)
 class _Playing:
-    """A training, how far it is, and when its next epoch ends."""
+    """A training, how far it is, when its last epoch ended and the next one ends, or its end is told."""
 
     training: Training
     curve: Sequence[EpochRecord]
     due_at: float
+    ended_at: float = 0.0
     played: int = 0
     waits: bool = False
     told: Ending | None = None
@@ -60,6 +64,9 @@ class _Playing:
 @dataclass(slots=True)
 class Player:
     """An executor whose trainings take no work, only time; an epoch waits for its answer as in a worker.
+
+    That is: no longer than a hundredth of an epoch, before the next is played meanwhile, of which nothing is
+    told before the answer has come.
 
     Each training is a little better than all those before it. So the pruner has looked at all of its epochs,
     and ended none.
@@ -99,10 +106,13 @@ class Player:
 
     def answer(self, trial: int, seed: int, ending: Ending | None) -> None:  # noqa: ARG002 - one seed each
         """Play the next epoch, or the end."""
-        playing = self._playing[trial]
+        playing, now = self._playing[trial], time.perf_counter()
         playing.waits, playing.told = False, ending
-        is_last = ending or playing.played == len(playing.curve)
-        playing.due_at = time.perf_counter() + (0.0 if is_last else self._epoch_seconds)
+        waited = min(now - playing.ended_at, MOST_WAITING * self._epoch_seconds)
+        goes_on = ending is None or now > playing.ended_at + waited
+        is_last = playing.played == len(playing.curve)
+        next_ends_at = playing.ended_at + waited + self._epoch_seconds
+        playing.due_at = max(now, next_ends_at) if goes_on and not is_last else now
 
     def close(self) -> None:
         """Forget all trainings."""
@@ -119,7 +129,7 @@ class Player:
             return RunEnded(training.trial, run_of(seed, playing.curve[: playing.played], playing.told))
         epoch = playing.curve[playing.played]
         playing.played += 1
-        playing.waits = True
+        playing.waits, playing.ended_at = True, playing.due_at
         self.busy += self._epoch_seconds
         return EpochEnded(training.trial, seed, epoch)
 

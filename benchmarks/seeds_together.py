@@ -62,7 +62,7 @@ def side(name: str, widths: tuple[int, ...]) -> None:
 
     def together(folder: Path) -> list[float]:
         training = Training(0, architecture, recipe, seeds)
-        runs = list(train(training, dataset, lambda _seed, _epoch: None, folder, folder))
+        runs = list(train(training, dataset, lambda _seed, _epoch: lambda _seconds: None, folder, folder))
         return [run.epochs[-1].val_loss for run in runs]
 
     with tempfile.TemporaryDirectory() as folder:

@@ -2,9 +2,10 @@
 
 import queue
 from collections.abc import Callable
+from functools import partial
 
 from archsearch.execution.executor import EpochEnded, RunEnded
-from archsearch.execution.messages import Answer, DiskFull, Message, OtherData, Ready, Setup
+from archsearch.execution.messages import Answer, DiskFull, Message, NoGpu, OtherData, Ready, Setup
 from archsearch.records import Ending, EpochRecord, Training
 
 Inbox = queue.SimpleQueue[Training | Answer | None]
@@ -24,7 +25,10 @@ def serve(setup: Setup, inbox: Inbox, send: Callable[[Message], None]) -> None:
     # Here, because they load Keras.
     from archsearch.data.sources import load
     from archsearch.training import train
+    from archsearch.training.devices import accelerators
 
+    if not accelerators():
+        send(NoGpu())
     dataset = load(setup.data, setup.folder)
     send(Ready() if dataset.fingerprint == setup.fingerprint else OtherData())
     while isinstance(training := inbox.get(), Training):
@@ -45,14 +49,20 @@ class _Closed(BaseException):
 
 def _asking(
     trial: int, inbox: Inbox, send: Callable[[Message], None]
-) -> Callable[[int, EpochRecord], Ending | None]:
-    def ask(seed: int, epoch: EpochRecord) -> Ending | None:
-        send(EpochEnded(trial, seed, epoch))
-        answer = inbox.get()
+) -> Callable[[int, EpochRecord], Callable[[float | None], Ending | None]]:
+    def hear(seed: int, seconds: float | None) -> Ending | None:
+        try:
+            answer = inbox.get(timeout=seconds)
+        except queue.Empty:
+            raise TimeoutError from None
         if answer is None:
             raise _Closed
         assert isinstance(answer, Answer)
         assert answer.seed == seed
         return answer.ending
+
+    def ask(seed: int, epoch: EpochRecord) -> Callable[[float | None], Ending | None]:
+        send(EpochEnded(trial, seed, epoch))
+        return partial(hear, seed)
 
     return ask

@@ -17,6 +17,12 @@ from archsearch.training.measure import epoch_record
 from archsearch.training.network import Network
 from archsearch.training.watch import PLATEAU_FACTOR, Best, Watch, reductions
 
+MOST_WAITING = 0.01
+"""So much of an epoch's time is waited for what is to follow it, before the next is trained meanwhile.
+
+Where epochs are long the answer has come by then. Where they are short, one that is dropped costs little.
+"""
+
 
 class OwnTraining:
     """Trains one architecture with one seed after the other, by the same compiled model.
@@ -50,6 +56,7 @@ class OwnTraining:
             is_last = watch.has_ended or len(watch.epochs) == recipe.epochs
             if not is_last and watch.epochs[-1].seconds >= self._seconds:
                 self._checkpoint(network, watch)
+        watch.hear()
 
     def save(self, weights: list[Any], path: Path) -> None:
         """Save the model with these weights."""
@@ -72,12 +79,16 @@ class OwnTraining:
 
     def _train_epoch(self, network: Network, watch: Watch) -> None:
         started, rate, epoch = time.perf_counter(), network.learning_rate, len(watch.epochs)
-        loss = network.train_epoch(watch.seed, epoch)
-        train, val = network.gauge.measure()
-        record = epoch_record(epoch + 1, loss, train, val, self._dataset.split.val_half, rate, started)
+        with watch.meanwhile():
+            loss = network.train_epoch(watch.seed, epoch)
+            train, val = network.gauge.measure()
+            record = epoch_record(epoch + 1, loss, train, val, self._dataset.split.val_half, rate, started)
+        if watch.has_ended:
+            return  # before this epoch
         weights = network.model.get_weights() if watch.is_best(record) else None
         best = Best(float(val.losses.std()), val.probabilities, weights) if weights else None
-        watch.take(record, best)
+        watch.tell(record, best)
+        watch.hear(MOST_WAITING * record.seconds)
 
     def _resume(self, network: Network, watch: Watch) -> None:
         """Have `network` and `watch` where a checkpoint left them; every epoch is told again."""

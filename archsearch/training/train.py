@@ -14,13 +14,13 @@ import keras
 from archsearch.architecture import Architecture, HyperModelArchitecture
 from archsearch.data.dataset import Dataset
 from archsearch.errors import is_full
-from archsearch.records import Ending, EpochRecord, Status, Training, TrainingRun
+from archsearch.records import EpochRecord, Status, Training, TrainingRun
 from archsearch.training.network import is_resident
 from archsearch.training.own import OwnTraining
-from archsearch.training.watch import Watch
+from archsearch.training.watch import Answer, Watch
 
-OnEpoch = Callable[[int, EpochRecord], Ending | None]
-"""Takes a seed and its epoch's record, and answers how the training is to end with it; None: it goes on."""
+OnEpoch = Callable[[int, EpochRecord], Answer]
+"""Takes a seed and its epoch's record, and gives the answer to it: how the training is to end, if it is."""
 
 CHECKPOINT_SECONDS = 60.0
 """After an epoch that took as long, training and measuring, its state is written to disk."""
@@ -49,7 +49,8 @@ def train(
     training : Training
     dataset : Dataset
     on_epoch : OnEpoch
-        Called at each epoch's end; an `Ending` as the answer ends the training with this seed.
+        Called at each epoch's end; an `Ending` as the answer ends the training with this seed. Where the
+        answer takes long, the next epoch may be trained meanwhile; it is dropped if the training has ended.
     models : Path
         Folder of delivered models and checkpoints.
     folder : Path

@@ -1,7 +1,8 @@
 """What becomes of one training while its epochs come in: the best of them, and how it ends."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,12 @@ from archsearch.records import Ending, EpochRecord, Recipe, Status, TrainingRun
 # The schedule "plateau": after so many epochs without a lower validation loss, the rate times this factor.
 PLATEAU_PATIENCE = 5
 PLATEAU_FACTOR = 0.5
+
+Answer = Callable[[float | None], Ending | None]
+"""Waits for what is to follow an epoch, so many seconds at most or as long as it takes.
+
+It gives how the training is to end, or None where it goes on; TimeoutError says that neither is known yet.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +48,7 @@ class Watch:
     seed : int
     recipe : Recipe
     on_epoch : callable
-        Takes an epoch's record and answers how the training is to end with it; None lets it go on.
+        Takes an epoch's record and gives the `Answer` to it.
 
     Attributes
     ----------
@@ -60,7 +67,7 @@ class Watch:
         trained while another seed was waited for, less what the others had while this one was.
     """
 
-    def __init__(self, seed: int, recipe: Recipe, on_epoch: Callable[[EpochRecord], Ending | None]) -> None:
+    def __init__(self, seed: int, recipe: Recipe, on_epoch: Callable[[EpochRecord], Answer]) -> None:
         self.seed = seed
         self.epochs: list[EpochRecord] = []
         self.best_epoch: int | None = None
@@ -72,6 +79,7 @@ class Watch:
         self.has_ended = False
         self._recipe = recipe
         self._on_epoch = on_epoch
+        self._unheard: Answer | None = None
 
     def is_best(self, record: EpochRecord) -> bool:
         """Whether an epoch that is not taken yet is better than all before."""
@@ -80,10 +88,41 @@ class Watch:
 
     def take(self, record: EpochRecord, best: Best | None) -> None:
         """Take an epoch, with what is kept of it if it `is_best`, and hear what is to follow."""
+        self.tell(record, best)
+        self.hear()
+
+    def tell(self, record: EpochRecord, best: Best | None) -> None:
+        """Take an epoch, without hearing what is to follow; that of the one before is known."""
+        assert self._unheard is None
         if self.is_best(record):
             self.best_epoch, self.best = record.epoch, best
         self.epochs.append(record)
-        self._end_if_due(record, self._on_epoch(record))
+        self._unheard = self._on_epoch(record)
+
+    def hear(self, seconds: float | None = None) -> None:
+        """Wait for what is to follow the last epoch, `seconds` at most, or as long as it takes."""
+        if self._unheard is None:
+            return
+        try:
+            told = self._unheard(seconds)
+        except TimeoutError:
+            return
+        self._unheard = None
+        self._end_if_due(self.epochs[-1], told)
+
+    @contextmanager
+    def meanwhile(self) -> Iterator[None]:
+        """Train an epoch before it is known whether one may follow the last; then it is heard.
+
+        If none may, what becomes of the epoch is of no account, nor is its failure.
+        """
+        try:
+            yield
+        except Exception:
+            self.hear()
+            if not self.has_ended:
+                raise
+        self.hear()
 
     def fail(self, error: BaseException) -> None:
         """Have an exception as the training's outcome."""

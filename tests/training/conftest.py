@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from answers import at_once
 
 from archsearch.data.dataset import Dataset, Samples
 from archsearch.data.shapes import DataShape
@@ -43,7 +44,7 @@ def trained_once():
 
     def trained(architecture, dataset, models, on_epoch=lambda *_: None, seed=0, **words):
         training = Training(0, architecture, replace(recipe, **words), (seed,))
-        (run,) = train(training, dataset, on_epoch, models, Path())
+        (run,) = train(training, dataset, at_once(on_epoch), models, Path())
         return run
 
     return trained

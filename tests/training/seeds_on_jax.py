@@ -12,6 +12,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
+from answers import at_once
 from conftest import dataset_of
 from sklearn.datasets import load_digits
 
@@ -41,7 +42,7 @@ def alone(training: Training, dataset: Dataset) -> Iterator[TrainingRun]:
     """Each seed by Keras' own ``fit``, as a training with one seed is done, until one has no result."""
     subject = OwnTraining(training, dataset, Path(), checkpoint_seconds=3600)
     for seed in training.seeds:
-        watch = Watch(seed, training.recipe, partial(none, seed))
+        watch = Watch(seed, training.recipe, partial(at_once(none), seed))
         subject.train(watch)
         yield watch.run(None, 0.0, {})
 
@@ -54,7 +55,7 @@ def ending(training: Training, dataset: Dataset, folder: Path, answers: dict[tup
         told.append((seed, epoch.epoch))
         return answers.get(told[-1])
 
-    return list(train(training, dataset, answer, folder, Path())), told
+    return list(train(training, dataset, at_once(answer), folder, Path())), told
 
 
 def with_a_nan(training: Training, dataset: Dataset) -> list[TrainingRun]:
@@ -65,7 +66,7 @@ def with_a_nan(training: Training, dataset: Dataset) -> list[TrainingRun]:
             kernel = subject._state.trainable[0]
             subject._state.trainable[0] = kernel.at[1].set(np.nan)
 
-    watches = [Watch(seed, training.recipe, partial(answer, seed)) for seed in training.seeds]
+    watches = [Watch(seed, training.recipe, partial(at_once(answer), seed)) for seed in training.seeds]
     subject = SeedsTogether(training, dataset, watches)
     for watch in watches:
         subject.train(watch)
@@ -79,7 +80,7 @@ def too_large_together(training: Training, dataset: Dataset, folder: Path) -> li
         raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 7 bytes.")
 
     with patch.object(SeedsProgram, "train_epoch", train_epoch):
-        return list(train(training, dataset, none, folder, Path()))
+        return list(train(training, dataset, at_once(none), folder, Path()))
 
 
 def main(folder: Path) -> None:
@@ -101,7 +102,7 @@ def main(folder: Path) -> None:
     results = {}
     for trial, (name, (architecture, recipe, dataset)) in enumerate(equal.items()):
         training = Training(trial, architecture, recipe, SEEDS)
-        together = list(train(training, dataset, none, folder, Path()))
+        together = list(train(training, dataset, at_once(none), folder, Path()))
         results[name] = together, list(alone(training, dataset))
     short = Training(9, PLAIN, ADAM, SEEDS)
     worse = Ending(Status.PRUNED, "worse than others")

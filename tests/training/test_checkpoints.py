@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from answers import at_once
 
 from archsearch.architecture import Architecture, DenseBlock
 from archsearch.records import Ending, Recipe, Status, Training
@@ -24,7 +25,7 @@ class Cut(BaseException):
 
 def trained(digits, models, on_epoch=lambda *_: None, recipe=RECIPE, seconds=0.0):
     training = Training(0, NETWORK, recipe, (2,))
-    (run,) = train(training, digits, on_epoch, models, Path(), checkpoint_seconds=seconds)
+    (run,) = train(training, digits, at_once(on_epoch), models, Path(), checkpoint_seconds=seconds)
     return run
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from answers import at_once, late
 
 from archsearch.architecture import Architecture, ConvBlock, DenseBlock
 from archsearch.records import Ending, Recipe, Status, Training
@@ -22,9 +23,9 @@ def told_at(epoch, status=Status.PRUNED):
     return lambda _, record: Ending(status, f"told at epoch {epoch}") if record.epoch >= epoch else None
 
 
-def trained(digits, models, on_epoch=lambda *_: None, seed=0, architecture=SMALL, **recipe):
+def trained(digits, models, on_epoch=lambda *_: None, seed=0, architecture=SMALL, answered=at_once, **recipe):
     training = Training(0, architecture, dataclasses.replace(RECIPE, **recipe), (seed,))
-    (run,) = train(training, digits, on_epoch, models, Path())
+    (run,) = train(training, digits, answered(on_epoch), models, Path())
     return run
 
 
@@ -182,3 +183,45 @@ def test_early_stopping_at_the_epoch_of_pruning_keeps_the_training(digits, tmp_p
     run = trained(digits, tmp_path, told_at(3), **words)
     assert (run.status, run.early_stopped, len(run.epochs)) == (Status.COMPLETED, True, 3)
     assert run.model is not None
+
+
+@pytest.mark.parametrize(
+    ("on_epoch", "recipe"),
+    [
+        (lambda *_: None, {}),
+        (told_at(1), {}),
+        (told_at(2, Status.STOPPED), {"epochs": 9}),
+        (told_at(3, Status.STOPPED), {}),
+        (told_at(2), {"epochs": 9, "optimizer": "sgd", "learning_rate": 1e-30, "patience": 1}),
+        (lambda *_: None, {"epochs": 9, "optimizer": "sgd", "learning_rate": 1e20}),
+    ],
+    ids=["none", "pruned", "stopped", "at the last epoch", "early stopped", "diverged"],
+)
+def test_a_late_answer_ends_a_training_as_one_at_once(digits, tmp_path, on_epoch, recipe):
+    prompt, tardy = (
+        trained(digits, tmp_path / answered.__name__, on_epoch, answered=answered, **recipe)
+        for answered in (at_once, late)
+    )
+    for of in ("status", "reason", "early_stopped", "delivered_epoch", "model"):
+        assert getattr(tardy, of) == getattr(prompt, of), of
+    assert repr(curves(tardy)) == repr(curves(prompt))
+    if prompt.model:
+        models = (keras.saving.load_model(tmp_path / name / prompt.model) for name in ("at_once", "late"))
+        for ours, theirs in zip(*(model.get_weights() for model in models), strict=True):
+            assert np.array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize(("ending", "status"), [(2, Status.STOPPED), (9, Status.FAILED)])
+def test_what_fails_after_the_epoch_that_was_the_last_is_no_failure(
+    digits, tmp_path, monkeypatch, ending, status
+):
+    train_epoch = network.Network.train_epoch
+
+    def fails_at_three(self, seed, epoch):
+        if epoch == 2:
+            raise RuntimeError("the third epoch")
+        return train_epoch(self, seed, epoch)
+
+    monkeypatch.setattr(network.Network, "train_epoch", fails_at_three)
+    run = trained(digits, tmp_path, told_at(ending, Status.STOPPED), answered=late, epochs=9)
+    assert (run.status, len(run.epochs)) == (status, 2)

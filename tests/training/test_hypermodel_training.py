@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from answers import at_once
 
 pytest.importorskip("keras_tuner")
 
@@ -40,7 +41,7 @@ def trained(
     reference = f"hypermodels_of_a_user:{name}"
     architecture = HyperModelArchitecture("mine", reference, tuple((values or {}).items()))
     training = Training(0, architecture, recipe, (1,))
-    (run,) = train(training, dataset, on_epoch, path, FOLDER, arguments)
+    (run,) = train(training, dataset, at_once(on_epoch), path, FOLDER, arguments)
     return run
 
 

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import sklearn.metrics
+from answers import at_once
 
 from archsearch.architecture import Architecture, ConvBlock, DenseBlock
 from archsearch.models import build
@@ -31,7 +32,7 @@ def trained(request, digits, tmp_path_factory):
     architecture = NETWORKS[request.param]
     folder = tmp_path_factory.mktemp(request.param)
     training = Training(0, architecture, Recipe(EPOCHS, 64, "adam", 3e-3, None), (1,))
-    (run,) = train(training, digits, lambda *_: None, folder, Path())
+    (run,) = train(training, digits, at_once(lambda *_: None), folder, Path())
     assert run.status is Status.COMPLETED, run.reason
     return run, keras.saving.load_model(folder / run.model)
 

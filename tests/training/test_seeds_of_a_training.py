@@ -10,6 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from answers import at_once
 
 from archsearch.architecture import Architecture, ConvBlock, DenseBlock
 from archsearch.data.sources import load
@@ -40,7 +41,7 @@ print(json.dumps(ended_epochs((1,), Path(sys.argv[1]))[1]))
 def ended_epochs(seeds, models):
     """What is recorded of each seed's epochs, but for times."""
     training = Training(0, DENSE, RECIPE, seeds)
-    runs = list(train(training, load(Data(source="digits")), lambda *_: None, models, Path()))
+    runs = list(train(training, load(Data(source="digits")), at_once(lambda *_: None), models, Path()))
     assert {run.status for run in runs} == {Status.COMPLETED}, runs[-1].reason
     return {
         run.seed: [[e.train_loss, e.train_loss_eval, e.val_loss, e.auc, e.learning_rate] for e in run.epochs]
@@ -91,7 +92,7 @@ def test_nothing_is_traced_again_for_a_further_seed(digits, tmp_path, monkeypatc
 
     monkeypatch.setattr(keras.Model, "train_step", counting)
     training = Training(0, DENSE, RECIPE, (0, 1, 2))
-    counts = [len(traced) for _ in train(training, digits, lambda *_: None, tmp_path, Path())]
+    counts = [len(traced) for _ in train(training, digits, at_once(lambda *_: None), tmp_path, Path())]
     assert counts == [counts[0]] * 3
 
 
@@ -119,7 +120,9 @@ def test_fused_steps_are_those_of_keras(optimizer, digits):
 def test_each_seed_is_told_by_its_number_and_delivers_its_own_model(digits, tmp_path):
     told = []
     training = Training(4, DENSE, replace(RECIPE, epochs=2), (3, 5))
-    runs = list(train(training, digits, lambda seed, e: told.append((seed, e.epoch)), tmp_path, Path()))
+    runs = list(
+        train(training, digits, at_once(lambda seed, e: told.append((seed, e.epoch))), tmp_path, Path())
+    )
     assert sorted(told) == [(3, 1), (3, 2), (5, 1), (5, 2)]
     assert [run.model for run in runs] == ["trial-4-seed-3.keras", "trial-4-seed-5.keras"]
     x = digits.x.take(digits.split.val)
@@ -132,6 +135,6 @@ def test_the_first_seed_without_a_result_is_the_last(digits, tmp_path):
     def pruned(seed, epoch):
         return Ending(Status.PRUNED, "worse than others") if seed == 1 and epoch.epoch == 2 else None
 
-    runs = list(train(Training(0, DENSE, RECIPE, (0, 1, 2)), digits, pruned, tmp_path, Path()))
+    runs = list(train(Training(0, DENSE, RECIPE, (0, 1, 2)), digits, at_once(pruned), tmp_path, Path()))
     assert [(run.seed, run.status) for run in runs] == [(0, Status.COMPLETED), (1, Status.PRUNED)]
     assert [path.name for path in tmp_path.iterdir()] == ["trial-0-seed-0.keras"]
