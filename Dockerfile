@@ -8,9 +8,12 @@
 #   docker run --rm --read-only --tmpfs /tmp --user "$(id -u):$(id -g)" --volume "$PWD:/work" \
 #       archsearch:cpu run space.yaml
 #
-# The default is the version of Python by which the versions in constraints.txt were tested.
-ARG PYTHON=3.11
-FROM python:${PYTHON}-slim
+# With --gpus all the image for GPUs sees them.
+#
+# A whole version and a release of Debian, so that a later build begins with the same. By this Python the versions
+# in constraints.txt were tested.
+ARG PYTHON=3.11.14
+FROM python:${PYTHON}-slim-bookworm
 
 # cpu or gpu: the extras of pyproject.toml. The images for GPUs bring CUDA along; of the node they need the driver.
 ARG EXTRA=gpu
@@ -26,8 +29,9 @@ RUN groupadd --gid 10001 archsearch \
     && install --directory --owner 10001 --group 10001 /work
 USER 10001:10001
 
-# Caches of libraries go to the only place that can be written besides /work, whoever the user is.
-ENV HOME=/tmp
+# Nothing but /work and /tmp can be written, whoever the user is. What is worth keeping, data sets that were
+# downloaded and images that were decoded, lies in /work: /tmp may be memory.
+ENV HOME=/tmp KERAS_HOME=/work/cache/keras XDG_CACHE_HOME=/work/cache
 
 WORKDIR /work
 # In this form the command is the first process, which is the one that is told to stop.

@@ -90,6 +90,8 @@ def run(
         If another process runs this search.
     archsearch.errors.SearchSkipped
         A kind of it: likewise, with `if_locked` ``"skip"``, or where the time was up before it was free.
+    archsearch.errors.GpusBusy
+        If other processes use too much of the GPUs' memory for `min_free_gpu_memory`.
     archsearch.errors.StorageFull
         If the disk is full; what was recorded is safe.
     """

@@ -4,6 +4,7 @@ Every command imports what it needs inside: ``--help`` loads none of it.
 """
 
 import json
+import math
 import shlex
 import sys
 import traceback
@@ -31,7 +32,7 @@ Exit codes:
   3   only with --require-good: no model is good
   4   every trial failed, or the last ones all for the same reason
   75  interrupted by a signal or a full disk; everything is saved
-  99  another process holds this search
+  99  another process holds this search, or the memory of the GPUs
 """
 
 
@@ -43,12 +44,35 @@ Exit codes, the worst of all searches shown:
   75  a search was interrupted or killed, and nobody runs it
 """
 
+SCHEDULE_CODES = """\b
+Exit codes:
+  0   printed, put in place or taken away; also where a job to take away is not there, which is said
+  2   refused: the command line, a space, a file of jobs, or the scheduler
+  75  interrupted by a signal or a full disk
+"""
+
+KINDS = ("cron", "systemd", "slurm", "kubernetes")
+"""Schedulers for which jobs are written."""
+
+OTHER_KINDS = {
+    "docs/airflow.md": ("airflow", "dagster", "prefect"),
+    "docs/github-actions.md": ("github", "gitlab", "jenkins", "circleci", "buildkite"),
+}
+"""Pages with an example to copy, by words for what starts a command by a file of its own."""
+
 ONCE = ("--new", "--continue")
 """Flags of a command that are none of what repeats it."""
 
 
 SECONDS = {"m": 60, "h": 3_600, "d": 86_400}
 """Of the units in which durations are given."""
+
+MEANT = {
+    "show": "watch, report or list", "ls": "list", "ps": "status", "start": "run", "search": "run",
+    "resume": "run, which goes on by itself", "continue": "run, which goes on by itself",
+    "stop": "Ctrl-C or kill, which save everything", "validate": "check", "clean": "prune", "cron": "schedule",
+}  # fmt: skip
+"""What whoever types another program's word for a command is after."""
 
 
 class _Group(click.Group):
@@ -71,6 +95,19 @@ class _Group(click.Group):
         except Exception:
             lines.error(traceback.format_exc(), ExitCode.DEFECT)
             ctx.exit(ExitCode.DEFECT)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches
+
+            close = " or ".join(get_close_matches(args[0], self.list_commands(ctx), cutoff=0.7))
+            if meant := MEANT.get(args[0], close):
+                error.message += f" Did you mean {meant}?"
+            raise
 
     def _invoke(self, ctx: click.Context) -> Any:
         try:
@@ -119,8 +156,71 @@ class _NumberOr(click.ParamType):  # type: ignore[type-arg]  # generic in later 
         if value == self._word:
             return self._word
         if not str(value).isdecimal():
-            self.fail(f"{value!r} is neither a whole number nor {self._word}.", param, ctx)
+            self.fail(f"give a whole number, 0 or more, or {self._word}, not {value!r}.", param, ctx)
         return int(value)
+
+
+class _Number(click.IntRange):
+    """A whole number within bounds; `what` says so to people."""
+
+    name = "integer"
+
+    def __init__(self, least: int, most: int | None = None, *, what: str = "") -> None:
+        super().__init__(least, most)
+        bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
+        self._what = what or f"a whole number {bounds}"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            return self.fail(f"give {self._what}, not {value!r}.", param, ctx)
+
+
+class _Hours(click.FloatRange):
+    """Hours, above 0."""
+
+    name = "hours"
+
+    def __init__(self) -> None:
+        super().__init__(min=0, min_open=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            hours = super().convert(value, param, ctx)
+        except click.BadParameter:
+            hours = math.nan
+        if not math.isfinite(hours):
+            self.fail(f"give a number of hours above 0, such as 2 or 0.5, not {value!r}.", param, ctx)
+        return hours
+
+
+class _Folder(click.Path):
+    """A folder; an empty path is no other word for this one, but a variable of the shell that is not set."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, file_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not str(value).strip():
+            raise click.UsageError("--store is empty: name a folder.", ctx)
+        return super().convert(value, param, ctx)
+
+
+class _Kind(click.Choice):  # type: ignore[type-arg]  # as above
+    """One of `KINDS`."""
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002 - click's
+        return "KIND"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value in KINDS:
+            return value
+        words = f"{value!r} is none of {', '.join(KINDS)}."
+        for page, others in OTHER_KINDS.items():
+            if any(other in str(value).lower() for other in others):
+                words += f" {page} in archsearch's repository has an example for such a one."
+        return self.fail(words, param, ctx)
 
 
 class _Duration(click.ParamType):  # type: ignore[type-arg]  # as above
@@ -182,7 +282,7 @@ def _unended_trials(ctx: click.Context, _param: click.Parameter, incomplete: str
 
 
 _store = click.option(
-    "--store", type=click.Path(path_type=Path, file_okay=False), default=Path("mlruns"), show_default=True,
+    "--store", type=_Folder(), default=Path("mlruns"), show_default=True,
     help="Folder of records, models and MLflow's database.",
 )  # fmt: skip
 _tracking_uri = click.option(
@@ -213,11 +313,11 @@ def main() -> None:
 @main.command(epilog=EXIT_CODES)
 @click.argument("space", shell_complete=_spaces)
 @click.option(
-    "--trials", type=click.IntRange(min=1), help="The search's new total; extends a finished search."
+    "--trials", type=_Number(1), help="The search's new total; extends a finished search."
 )
 @click.option(
     "--hours",
-    type=click.FloatRange(min=0, min_open=True),
+    type=_Hours(),
     help="Stop after this long; the same command goes on.",
 )
 @click.option(
@@ -227,7 +327,7 @@ def main() -> None:
 )  # fmt: skip
 @click.option(
     "--max-gpu-hours",
-    type=click.FloatRange(min=0, min_open=True),
+    type=_Hours(),
     help="Stop after so many hours times GPUs in use.",
 )
 @click.option(
@@ -246,10 +346,10 @@ def main() -> None:
 @click.option(
     "--min-free-gpu-memory", metavar="SIZE",
     help="Use only GPUs with so much free memory, those with most of it first: 8GB, 8GiB, 8000MiB; GB are "
-    "10⁹ bytes, and meant without a unit.",
+    "10⁹ bytes, and meant without a unit. Where others use too much of it: exit with 99.",
 )  # fmt: skip
 @click.option(
-    "--keep", type=click.IntRange(min=1),
+    "--keep", type=_Number(1),
     help="Trials whose weights are kept, the best so many  [default: the space's, else 10].",
 )  # fmt: skip
 @_store
@@ -443,7 +543,7 @@ def status(searches: tuple[str, ...], since: float | None, store: Path, as_json:
     help="Only searches that no process has worked on for this long, such as 90d.",
 )  # fmt: skip
 @click.option(
-    "--keep-best", type=click.IntRange(min=1), default=3, show_default=True,
+    "--keep-best", type=_Number(1), default=3, show_default=True,
     help="Trials of each search whose weights are kept.",
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
@@ -503,7 +603,7 @@ def watch(search: str, once: bool, store: Path) -> None:
 
 @main.command()
 @click.argument("search", shell_complete=_searches)
-@click.argument("trial", type=click.IntRange(min=0), shell_complete=_unended_trials)
+@click.argument("trial", type=_Number(0, what="a trial's number, such as 3"), shell_complete=_unended_trials)
 @_store
 def skip(search: str, trial: int, store: Path) -> None:
     """End TRIAL of the running SEARCH early.
@@ -703,26 +803,26 @@ def diagnose(
     sys.exit(ExitCode.FINISHED if diagnose_all(curves, runs, form) else ExitCode.REFUSED)
 
 
-@main.command()
-@click.argument("kind", type=click.Choice(["cron", "systemd", "slurm", "kubernetes"]))
+@main.command(epilog=SCHEDULE_CODES)
+@click.argument("kind", type=_Kind(KINDS))
 @click.argument("spaces", metavar="SPACE...", nargs=-1, required=True, shell_complete=_spaces)
 @click.option(
     "--at", metavar="CRON", callback=_not_empty,
     help="When to start: minute, hour, day of month, month and day of week, as cron has them.",
 )  # fmt: skip
 @click.option(
-    "--hours", type=click.FloatRange(min=0, min_open=True), help="Of each start, as `archsearch run` has it."
+    "--hours", type=_Hours(), help="Of each start, as `archsearch run` has it."
 )
 @click.option("--until", metavar="TIME", callback=_not_empty, help="Likewise, such as 06:00.")
-@click.option("--max-gpu-hours", type=click.FloatRange(min=0, min_open=True), help="Likewise.")
-@click.option("--workers", type=click.IntRange(min=0), help="Trainings at the same time.")
-@click.option("--gpus", type=click.IntRange(min=0), help="GPUs to use, and to ask a cluster for.")
+@click.option("--max-gpu-hours", type=_Hours(), help="Likewise.")
+@click.option("--workers", type=_Number(0), help="Trainings at the same time.")
+@click.option("--gpus", type=_Number(0), help="GPUs to use, and to ask a cluster for.")
 @click.option(
     "--min-free-gpu-memory", metavar="SIZE", callback=_not_empty,
     help="Use only GPUs with so much free memory, as `archsearch run` has it.",
 )  # fmt: skip
 @click.option(
-    "--store", type=click.Path(path_type=Path, file_okay=False),
+    "--store", type=_Folder(),
     help="Folder of records, models and MLflow's database  [default: mlruns in this folder].",
 )  # fmt: skip
 @_tracking_uri
@@ -756,6 +856,7 @@ def schedule(
         )
 
     from archsearch.commands import schedule as jobs
+    from archsearch.commands.jobs import jobs_named
 
     if remove:
         jobs.remove(kind, spaces)
@@ -763,7 +864,7 @@ def schedule(
     said = {word: value for word, value in given.items() if value is not None}
     if "store" in said:
         said["store"] = said["store"].absolute()
-    named = jobs.jobs_named(kind, spaces, said)
+    named = jobs_named(kind, spaces, said)
     if install:
         printing = ["archsearch", *(word for word in sys.argv[1:] if word != "--install")]
         jobs.install(kind, named, image, printing)
@@ -772,7 +873,7 @@ def schedule(
 
 
 @main.command(context_settings={"ignore_unknown_options": True})
-@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
+@click.option("--port", type=_Number(1, 65535), default=5000, show_default=True)
 @_store
 @_tracking_uri
 @click.argument("mlflow_options", nargs=-1, type=click.UNPROCESSED)

@@ -11,6 +11,7 @@
     │   ├── SearchNotFound   no such search in the store
     │   └── TrackingError    the MLflow tracking server
     ├── StorageFull          exit 75: the disk is full, what was written is safe
+    ├── GpusBusy             exit 99: other processes hold the memory of the GPUs
     └── SearchLocked         exit 99: another process holds the search, or has taken it over
         └── SearchSkipped    exit 0: and it was said that the search is left to it then
 
@@ -75,6 +76,12 @@ class StorageFull(ArchsearchError):
     """The disk is full: the search stops with everything recorded so far intact."""
 
     exit_code = ExitCode.INTERRUPTED
+
+
+class GpusBusy(ArchsearchError):
+    """The GPUs are large enough, but other processes hold too much of their memory now."""
+
+    exit_code = ExitCode.LOCKED
 
 
 class SearchLocked(ArchsearchError):

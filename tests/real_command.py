@@ -11,6 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from click.testing import CliRunner, Result
+
+from archsearch.cli import main
+
 TINY_SPACE = """\
 name: tiny
 data: digits
@@ -21,6 +25,10 @@ training: {epochs: 6, batch_size: 64, learning_rate: {low: 1e-3, high: 1e-2, log
 search: {trials: 4, seed: 0}
 execution: {workers: 1}
 """
+
+# For searches of which the promise is neither a process nor MLflow, each of which takes seconds to start.
+IN_PROCESS = ("--workers", "0")
+UNTRACKED = ("--tracking", "later", "--tracking-uri", "http://127.0.0.1:9")  # where nobody answers
 
 
 def command(*words: str | Path) -> list[str]:
@@ -43,6 +51,14 @@ def run(
     return subprocess.run(
         command(*words), cwd=cwd, env=environment(**changes), capture_output=True, text=True, timeout=timeout
     )
+
+
+def invoke(*words: str | Path) -> Result:
+    """Run the real command in this process, with what it has loaded by now.
+
+    With `IN_PROCESS` it trains here, too: a process that does so begins with six seconds for TensorFlow.
+    """
+    return CliRunner().invoke(main, [str(word) for word in words], prog_name="archsearch")
 
 
 @dataclass(frozen=True)

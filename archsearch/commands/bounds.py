@@ -2,9 +2,10 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Self
 
 from archsearch.report.words import duration
 from archsearch.schedule.moments import shown
@@ -19,24 +20,43 @@ ANOTHER_START = "the same command goes on"
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A bound, and what is left of it.
+    """A bound, and when it is reached.
 
     Attributes
     ----------
     name : str
         As the user says it: ``"search.hours"``, ``"--until"``; empty where there is no bound.
-    seconds_left : float
-        Infinite where there is no bound.
+    at : float
+        In seconds of `clock`; infinite where there is no bound.
     reached : str
         What to say when it is reached.
     remedy : str
         What to do to go on.
+    clock : callable
+        Time that is taken is told by one that nobody sets, and that stands still while the machine is
+        suspended; a moment by that of the wall.
     """
 
     name: str = ""
-    seconds_left: float = math.inf
+    at: float = math.inf
     reached: str = ""
     remedy: str = ""
+    clock: Callable[[], float] = time.monotonic
+
+    @classmethod
+    def taken_in(cls, seconds: float, name: str, hours: float, remedy: str) -> Self:
+        """So many hours, of which these seconds are left from now on."""
+        return cls(name, time.monotonic() + seconds, f"{name} ({hours:g}) are used up", remedy)
+
+    @property
+    def seconds_left(self) -> float:
+        """From now on; infinite where there is no bound."""
+        return self.at - self.clock()
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether too little is left to begin anything."""
+        return self.seconds_left < SHORTEST_SECONDS
 
     def why_ended(self, needed: float | None = None) -> str:
         """Why it has ended a search; `needed` are the seconds of a next trial, where that was too long."""
@@ -48,7 +68,7 @@ class Bound:
 
 
 def nearest(*bounds: Bound) -> Bound:
-    """The one that is reached first."""
+    """The one that is reached first, or was reached first, by what their clocks show now."""
     return min(bounds, key=lambda bound: bound.seconds_left, default=Bound())
 
 
@@ -65,27 +85,22 @@ class Bounds:
     hours: float | None
     gpu_hours: float | None
 
-    def nearest(self, sessions: Sequence[Session], gpus: int) -> Bound:
-        """The bound that a process with `gpus` GPUs reaches first."""
-        bounds = []
+    def each(self, sessions: Sequence[Session], gpus: int) -> Iterator[Bound]:
+        """The bounds of a process that begins now, with `gpus` GPUs."""
         if self.hours is not None:
-            spent = sum(session.seconds for session in sessions)
-            said = _used_up("search.hours", self.hours)
-            bounds.append(Bound("search.hours", self.hours * 3600 - spent, said, IN_SPACE))
+            left = self.hours * 3600 - sum(session.seconds for session in sessions)
+            yield Bound.taken_in(left, "search.hours", self.hours, IN_SPACE)
         if self.gpu_hours is not None and gpus:
-            spent = sum(session.seconds * session.gpus for session in sessions)
-            said = _used_up("search.gpu_hours", self.gpu_hours)
-            bounds.append(Bound("search.gpu_hours", (self.gpu_hours * 3600 - spent) / gpus, said, IN_SPACE))
-        return nearest(*bounds)
+            left = self.gpu_hours * 3600 - sum(session.seconds * session.gpus for session in sessions)
+            yield Bound.taken_in(left / gpus, "search.gpu_hours", self.gpu_hours, IN_SPACE)
 
     def seconds_left(self, sessions: Sequence[Session], gpus: int) -> float:
         """What is left, for a process that uses `gpus` GPUs; infinite without a bound."""
-        return self.nearest(sessions, gpus).seconds_left
+        return nearest(*self.each(sessions, gpus)).seconds_left
 
-    def used_up(self, sessions: Sequence[Session], gpus: int) -> Bound | None:
-        """The bound that is reached; None while none is."""
-        bound = self.nearest(sessions, gpus)
-        return bound if bound.seconds_left < SHORTEST_SECONDS else None
+    def is_used_up(self, sessions: Sequence[Session], gpus: int) -> bool:
+        """Whether too little is left for it to begin."""
+        return nearest(*self.each(sessions, gpus)).is_used_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,22 +124,19 @@ class RunBounds:
     until: datetime | None = None
     began: float = field(default_factory=time.monotonic)
 
-    def nearest(self, gpus: int = 0) -> Bound:
-        """The bound that is reached first, were the trainings to begin now on `gpus` GPUs."""
-        bounds = []
+    def each(self, gpus: int = 0) -> Iterator[Bound]:
+        """The bounds, were the trainings to begin now on `gpus` GPUs."""
         if self.hours is not None:
             left = self.hours * 3600 - (time.monotonic() - self.began)
-            bounds.append(Bound("--hours", left, _used_up("--hours", self.hours), ANOTHER_START))
+            yield Bound.taken_in(left, "--hours", self.hours, ANOTHER_START)
         if self.until is not None:
-            # By the moments: two times of one zone differ by what its clocks show.
-            left = self.until.timestamp() - time.time()
-            bounds.append(Bound("--until", left, f"it is {shown(self.until)} (--until)", ANOTHER_START))
+            said = f"it is past {shown(self.until)} (--until)"
+            yield Bound("--until", self.until.timestamp(), said, ANOTHER_START, time.time)
         if self.max_gpu_hours is not None and gpus:
             left = self.max_gpu_hours * 3600 / gpus
-            said = _used_up("--max-gpu-hours", self.max_gpu_hours)
-            bounds.append(Bound("--max-gpu-hours", left, said, ANOTHER_START))
-        return nearest(*bounds)
+            yield Bound.taken_in(left, "--max-gpu-hours", self.max_gpu_hours, ANOTHER_START)
 
-
-def _used_up(name: str, hours: float) -> str:
-    return f"{name} ({hours:g}) are used up"
+    @property
+    def nearest(self) -> Bound:
+        """The bound that is reached first before trainings begin."""
+        return nearest(*self.each())

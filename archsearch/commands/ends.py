@@ -5,10 +5,13 @@ from collections.abc import Mapping
 from archsearch.commands.bounds import Bound, Bounds
 from archsearch.commands.result import NOTHING_TO_DO
 from archsearch.records import Status
+from archsearch.report.words import count
 from archsearch.space import SearchSpace
 from archsearch.study import Outcome, Place, Record, Search
 from archsearch.study.steering import Add, Mailbox
 from archsearch.study.store import edit_since
+
+NOTHING_STARTED = "no trial was started"
 
 
 def why_ended(search: Search, outcome: Outcome, bound: Bound) -> str:
@@ -21,6 +24,14 @@ def why_ended(search: Search, outcome: Outcome, bound: Bound) -> str:
 def count_ended(record: Record) -> int:
     """How many trials have ended."""
     return sum(trial.status.has_ended for trial in record.trials(with_runs=False)[0])
+
+
+def none_ended(record: Record) -> str:
+    """What came of a time in which no trial has ended."""
+    started = sum(trial.status is Status.RUNNING for trial in record.trials(with_runs=False)[0])
+    if not started:
+        return NOTHING_STARTED
+    return f"no trial has ended in this time; {count(started, 'trial')} started"
 
 
 def why_fewer(record: Record, exhausted: Mapping[str, str]) -> list[str]:
@@ -52,7 +63,7 @@ def why_nothing_left(place: Place, space: SearchSpace, total: int, gpus: int) ->
         has_ended = bool(trials) and sessions[-1].status in (Outcome.FINISHED, Outcome.ALL_FAILED)
         # A space can hold fewer new architectures than trials were asked for.
         is_exhausted = has_ended and record.total() == total and not is_edited
-        is_time_up = bounds_of(space).used_up(sessions, gpus)
+        is_time_up = bounds_of(space).is_used_up(sessions, gpus)
         asked = [request for _, request in Mailbox(place.requests).take() if isinstance(request, Add)]
         waits = asked or any(trial.by_hand for trial in record.queued())
     is_running = any(trial.status is Status.RUNNING for trial in trials)

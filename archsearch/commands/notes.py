@@ -11,7 +11,7 @@ from archsearch.space import SearchSpace
 from archsearch.space.execution_words import Execution
 
 # Words of `execution` that bound a worker.
-LIMITS = ("minutes_per_epoch", "hours_per_trial", "memory", "gpu_memory")
+LIMITS = ("minutes_per_epoch", "hours_per_trial", "memory")
 
 
 def say(note: str) -> None:
@@ -38,6 +38,7 @@ def without_effect(space: SearchSpace, options: Options, slots: Sequence[Slot]) 
     about_gpus = {
         "--max-gpu-hours": options.max_gpu_hours,
         "search.gpu_hours": space.search.gpu_hours,
+        "execution.gpu_memory": execution.gpu_memory,
         "--min-free-gpu-memory": options.min_free_gpu_memory,
     }
     given = [name for name, value in about_gpus.items() if value is not None]

@@ -1,17 +1,18 @@
 """What a user may say beside the space."""
 
 import math
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from archsearch.errors import Refused
+from archsearch.execution import Slot
+from archsearch.execution.slots import GPUS_WORD
+from archsearch.schedule import amounts
 from archsearch.space import SearchSpace
-
-# As SI and IEC 80000-13 have them; nvidia-smi counts in MiB.
-UNITS = {"MB": 10**6, "GB": 10**9, "MiB": 2**20, "GiB": 2**30}
+from archsearch.space.execution_words import Execution
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,29 @@ class Options:
         """Bytes that a GPU must have free to be used."""
         return None if self.min_free_gpu_memory is None else memory_bytes(self.min_free_gpu_memory)
 
+    @property
+    def gpus_word(self) -> str:
+        """What says how many GPUs to use."""
+        return GPUS_WORD if self.gpus is None else "--gpus"
+
+    def gpus_asked(self, execution: Execution, slots: Sequence[Slot]) -> str:
+        """That GPUs were asked for, in words; empty where the CPU will do.
+
+        Parameters
+        ----------
+        execution : Execution
+            Of the space, with these options applied to it.
+        slots : sequence of Slot
+            Of its workers. A bound on GPUs' memory asks for none where none is found.
+        """
+        if execution.gpus not in (0, "all"):
+            return f"{self.gpus_word} is {execution.gpus}"
+        if not any(slot.gpu for slot in slots):
+            return ""
+        if self.min_free_gpu_memory is not None:
+            return f"--min-free-gpu-memory is {self.min_free_gpu_memory}"
+        return f"execution.gpu_memory is {execution.gpu_memory:g}" if execution.gpu_memory else ""
+
     def applied_to(self, space: SearchSpace) -> SearchSpace:
         """The space with the words of its ``execution`` that are said beside it.
 
@@ -110,16 +134,10 @@ def memory_bytes(amount: float | str) -> int:
     Refused
         If it is none.
     """
-    found = re.fullmatch(r"(\d+\.?\d*|\.\d+)\s*([A-Za-z]*)", str(amount).strip(), re.ASCII)
-    number, unit = found.groups() if found else ("", "")
-    known = {name.casefold(): size for name, size in UNITS.items()}
-    size = known.get((unit or "GB").casefold())
-    if not number or not float(number) or size is None:
-        raise Refused(
-            f"--min-free-gpu-memory {amount}: no amount of memory; meant is a number above 0 with MB, GB "
-            "(10⁹ bytes), MiB or GiB (2³⁰ bytes), such as 8GB; without a unit it is GB"
-        )
-    return round(float(number) * size)
+    try:
+        return amounts.memory_bytes(amount)
+    except ValueError as error:
+        raise Refused(f"--min-free-gpu-memory {amount}: {error}") from None
 
 
 def _is_positive(value: Any) -> bool:

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from archsearch.commands.pruned import ARTIFACTS, Pruning
@@ -11,8 +12,26 @@ from archsearch.commands.tables import console, print_table
 from archsearch.errors import TrackingError
 from archsearch.report.words import count, size
 from archsearch.study import Place, Store, Summary
+from archsearch.study.holding import Sighting
 from archsearch.study.pruning import CHECKPOINTS, LOGS, WEIGHTS, delete, removable, remove, size_of
 from archsearch.tracking import own_uri, stored_artifacts
+
+
+@dataclass(frozen=True, slots=True)
+class _Old:
+    """A search that no process has worked on for long, as it was found.
+
+    Attributes
+    ----------
+    place : Place
+    summary : Summary
+    seen : Sighting
+        Of its holder, should it have been killed: who wants to hold many such searches waits once for all.
+    """
+
+    place: Place
+    summary: Summary
+    seen: Sighting
 
 
 def prune(store: Store, searches: Sequence[str], older_than: float, keep: int, *, dry_run: bool) -> Pruning:
@@ -40,7 +59,7 @@ def prune(store: Store, searches: Sequence[str], older_than: float, keep: int, *
         If there is no store, or it can't be read.
     """
     pruning, before = Pruning(dry_run), time.time() - older_than
-    old: list[tuple[Place, Summary]] = []
+    old: list[_Old] = []
     for place in places_of(store, searches):
         with pruning.noting(place):
             summary = place.summary()
@@ -50,17 +69,17 @@ def prune(store: Store, searches: Sequence[str], older_than: float, keep: int, *
             elif place.is_held:
                 pruning.leave(place)
             else:
-                old.append((place, summary))
-    artifacts = _artifacts(store, [summary for _, summary in old], pruning)
+                old.append(_Old(place, summary, place.sight()))
+    artifacts = _artifacts(store, [each.summary for each in old], pruning)
     # First what no search misses, of all: to hold one takes room, of which there may be none.
-    more: list[Place] = []
-    for place, summary in old:
-        with pruning.noting(place):
-            if _clear(place, artifacts.get(summary.uid, ()), keep, before, pruning):
-                more.append(place)
-    for place in more:
-        with pruning.noting(place):
-            _thin(place, keep, before, pruning)
+    more: list[_Old] = []
+    for each in old:
+        with pruning.noting(each.place):
+            if _clear(each.place, artifacts.get(each.summary.uid, ()), keep, before, pruning):
+                more.append(each)
+    for each in more:
+        with pruning.noting(each.place):
+            _thin(each, keep, before, pruning)
     return pruning
 
 
@@ -119,6 +138,8 @@ def _clear(place: Place, artifacts: tuple[Path, ...], keep: int, before: float, 
     if place.is_held:  # asked last: whoever takes a search works for a while before its record says so
         pruning.leave(place)
         return False
+    if found.refused:
+        pruning.faults.append(found.refused)
     if pruning.is_dry:
         counts = {kind: len(paths) for kind, paths in files.items()}
         pruning.count(place, summary.worked_at, counts, sum(map(size_of, files.values())))
@@ -129,9 +150,10 @@ def _clear(place: Place, artifacts: tuple[Path, ...], keep: int, before: float, 
     return found.needs_hold
 
 
-def _thin(place: Place, keep: int, before: float, pruning: Pruning) -> None:
+def _thin(old: _Old, keep: int, before: float, pruning: Pruning) -> None:
     """Remove weights and checkpoints of a search."""
-    hold = place.lock()
+    place = old.place
+    hold = place.lock(old.seen)
     try:
         summary, found = place.summary(), removable(place, keep)  # as it stands now: somebody may have run it
         if summary.worked_at > before:

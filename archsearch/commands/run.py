@@ -1,17 +1,18 @@
 """``archsearch run``: from a space to a ranked, explained report."""
 
-import math
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
-from archsearch.commands.bounds import RunBounds
+from archsearch.commands.bounds import RunBounds, nearest
 from archsearch.commands.ends import (
+    NOTHING_STARTED,
     bounds_of,
     count_ended,
+    none_ended,
     why_ended,
     why_fewer,
     why_nothing_left,
@@ -53,11 +54,9 @@ from archsearch.study import (
 )
 from archsearch.study.edited import go_on_with
 from archsearch.study.hypermodels import completer_with, sampler_with
-from archsearch.tracking import Tracking, check_answers
+from archsearch.tracking import OpeningStopped, Tracking, check_answers
 
 IN_VAIN = "all trials are done: to search the edited space, raise search.trials or say --trials"
-
-TOO_SHORT = "no trial has ended in this time"
 
 SWITCH_SECONDS = 0.0005
 
@@ -120,7 +119,7 @@ def _searched(
         nothing_left = why_nothing_left(place, space, total, gpus)
         slots: tuple[Slot, ...] = ()
         if not nothing_left:
-            slots = slots_for(space.execution, options.least_free)
+            slots = slots_for(space.execution, options.least_free, options.gpus_word)
             gpus = len({slot.gpu for slot in slots if slot.gpu})
             require_backend()
             if options.tracking == "now":
@@ -139,11 +138,13 @@ def _searched(
             stack.callback(turn.take(place).release)
         record = stack.enter_context(_record(place, space, header))
         work = Work(place, record, tracking, options, bounds_of(space), turn.bounds, gpus)
+        if not nothing_left and nearest(*work.bounds_from_now()).is_used_up:
+            nothing_left = Outcome.HOURS_REACHED  # by what came before the trainings
         if nothing_left:
             return _settled(work, space, nothing_left, total)
         for note in without_effect(space, options, slots):
             say(note)
-        pool = stack.enter_context(closing(_executor(place, space, record, slots)))
+        pool = stack.enter_context(closing(_executor(work, space, slots)))
 
         def search() -> Search:
             _go_on_with(record, space, options)
@@ -157,11 +158,11 @@ def _searched(
 def _settled(work: Work, space: SearchSpace, nothing_left: str, total: int) -> SearchResult:
     """The result where nothing is to be trained; the record and MLflow in order."""
     is_edited = _go_on_with(work.record, space, work.options)
-    bound = work.bounds.nearest(work.record.sessions(), work.gpus)
+    bound = nearest(*work.bounds_from_now())
     reason = bound.why_ended() if nothing_left == Outcome.HOURS_REACHED else ""
     work.settle(nothing_left, total, reason)
     if reason:
-        return conclude(work, nothing_left, notes=[reason], bound=bound.name)
+        return conclude(work, nothing_left, notes=[reason, NOTHING_STARTED], bound=bound.name)
     return conclude(work, nothing_left, notes=[IN_VAIN] if is_edited else why_fewer(work.record, {}))
 
 
@@ -174,26 +175,28 @@ def _worked_on(
     total: int,
 ) -> SearchResult:
     """Search until it ends, whatever ends it, and leave the record and MLflow in order."""
-    done, bound, mirror = count_ended(work.record), work.bound, None
-    deadline = None if math.isinf(bound.seconds_left) else time.monotonic() + bound.seconds_left
-    work.record.begin_session(work.options.command, pool.capacity, total, work.gpus, bound.seconds_left)
+    done, bounds, mirror = count_ended(work.record), work.bounds_from_now(), None
+    left = nearest(*bounds).seconds_left
+    work.record.begin_session(work.options.command, pool.capacity, total, work.gpus, left)
     try:
         search = prepared()
         if work.options.tracking == "now":
-            mirror = work.start_mirror()
+            with suppress(OpeningStopped):
+                mirror = work.start_mirror(lambda: nearest(*bounds).is_used_up)
         with interrupts.deferred() as stop, _brisk_threads():
-            builder.stops = lambda: stop.is_set() or (deadline is not None and time.monotonic() >= deadline)
-            outcome = search.run(total, deadline, stop)
+            builder.stops = lambda: stop.is_set() or nearest(*bounds).seconds_left <= 0
+            outcome = search.run(total, lambda: nearest(*bounds).seconds_left, stop)
             if stop.is_set():  # just when all was done
                 outcome = Outcome.INTERRUPTED
         pool.close()
+        bound = nearest(*bounds)
         reason = why_ended(search, outcome, bound)
         work.record.end_session(outcome, search.driver_seconds, reason)
         if outcome is Outcome.INTERRUPTED:
             return interrupted(work, mirror)
         if outcome is Outcome.HOURS_REACHED:
-            nothing = [] if count_ended(work.record) > done else [TOO_SHORT]
-            return conclude(work, outcome, mirror, [reason, *nothing], bound.name)
+            none = [] if count_ended(work.record) > done else [none_ended(work.record)]
+            return conclude(work, outcome, mirror, [reason, *none], bound.name)
         notes = [reason] if reason else why_fewer(work.record, search.exhausted)
         return conclude(work, outcome, mirror, notes)
     except BaseException as error:
@@ -222,16 +225,17 @@ def _go_on_with(record: Record, space: SearchSpace, options: Options) -> bool:
     return bool(edit.words)
 
 
-def _executor(place: Place, space: SearchSpace, record: Record, slots: Sequence[Slot]) -> Executor:
+def _executor(work: Work, space: SearchSpace, slots: Sequence[Slot]) -> Executor:
     setup = Setup(
         data=space.data,
-        fingerprint=record.header().data.fingerprint,
+        fingerprint=work.record.header().data.fingerprint,
         folder=space.folder,
-        models=place.models,
+        models=work.place.models,
         arguments=arguments_of(space),
         gpu_memory=space.execution.gpu_memory,
+        gpus_asked=work.options.gpus_asked(space.execution, slots),
     )
-    return local_executor(setup, space.execution, slots, place.logs)
+    return local_executor(setup, space.execution, slots, work.place.logs, say)
 
 
 @contextmanager

@@ -2,24 +2,15 @@
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from typing import Any, Literal
 
-from archsearch.commands.options import Options
-from archsearch.commands.spaces import parse_space, read_space
+from archsearch.commands.jobs import Kind, names_named
 from archsearch.commands.tables import console
-from archsearch.commands.until import moment
 from archsearch.errors import Refused
-from archsearch.resources import bundled_spaces
 from archsearch.schedule import cron, kubernetes, placing_cron, placing_systemd, slurm, systemd
-from archsearch.schedule.expression import EVERY_NIGHT, parse
-from archsearch.schedule.job import File, Job, name_from
-from archsearch.schedule.jobs_file import jobs_document, jobs_of, located_space, names_of
-from archsearch.space import SearchSpace
-
-Kind = Literal["cron", "systemd", "slurm", "kubernetes"]
+from archsearch.schedule.expression import parse
+from archsearch.schedule.job import File, Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,45 +47,6 @@ _ENDED: Mapping[str, Callable[[str], str]] = {
     "slurm": lambda name: f"scancel --name={name}",
     "kubernetes": lambda name: f"kubectl delete cronjob {kubernetes.label(name)}",
 }
-
-
-def jobs_named(kind: Kind, named: Sequence[str], given: Mapping[str, Any]) -> tuple[Job, ...]:
-    """The jobs of spaces and of files of jobs, each of them checked as ``archsearch run`` would.
-
-    Parameters
-    ----------
-    kind : str
-    named : sequence of str
-        Spaces and files of jobs.
-    given : mapping of str to object
-        Attributes of `Job`, instead of those that a file says.
-
-    Raises
-    ------
-    SpaceError, DataError
-        If a space or a file of jobs is not valid.
-    Refused
-        If two jobs have one name, one has no time and needs it, or a bound is none.
-    """
-    if "at" in given:
-        given = {**given, "at": _time(given["at"])}
-    # The data of a search in a cluster may be nowhere but there.
-    read = parse_space if kind == "kubernetes" else read_space
-    jobs = [job for word in named for job in _jobs_in(word, given, read)]
-    first: dict[str, Job] = {}
-    for job in jobs:
-        other = first.setdefault(job.name, job)
-        if other is not job:
-            raise Refused(
-                f"two jobs are called {job.name}, one of {other.space}, one of {job.space}; say another "
-                "`name:` in a space, or name them in a file of jobs"
-            )
-        if job.at is None and kind in _PLACES:
-            raise Refused(
-                f"job {job.name}: {kind} has to know when it starts: --at {EVERY_NIGHT!r} is every night at "
-                f'two (at: "{EVERY_NIGHT}" in a file of jobs)'
-            )
-    return tuple(jobs)
 
 
 def text_of(kind: Kind, jobs: Sequence[Job], image: str | None) -> str:
@@ -144,7 +96,7 @@ def install(kind: Kind, jobs: Sequence[Job], image: str | None, command: Sequenc
 
 
 def remove(kind: Kind, named: Sequence[str]) -> None:
-    """Take away what `install` has put in place; say so where there is nothing.
+    """Take away what `install` has put in place; say which job is not there, which is no error.
 
     Parameters
     ----------
@@ -159,7 +111,7 @@ def remove(kind: Kind, named: Sequence[str]) -> None:
     Refused
         If the scheduler takes jobs from the user's own hand, or can't be told here.
     """
-    names = list(dict.fromkeys(name for word in named for name in _names_in(word)))
+    names = names_named(named)
     if kind not in _PLACES:
         typed = [_ENDED[kind](name) for name in names]
         raise Refused(f"--remove is for cron and systemd; for {kind} type: {'; '.join(typed)}")
@@ -169,58 +121,7 @@ def remove(kind: Kind, named: Sequence[str]) -> None:
         out.print(f"taken away {name}", soft_wrap=True)
     if missing := [name for name in names if name not in removed]:
         there = ", ".join(place.names()) or "none"
-        out.print(f"{kind} has no job {', '.join(missing)} of archsearch; it has {there}", soft_wrap=True)
-
-
-def _time(text: str) -> str:
-    try:
-        return parse(text).text
-    except ValueError as error:
-        raise Refused(f"--at {text!r}: {error}") from None
-
-
-def _jobs_in(word: str, given: Mapping[str, Any], read: Callable[[str], SearchSpace]) -> list[Job]:
-    path = Path(word)
-    document = jobs_document(path) if path.is_file() else None
-    if document is not None:
-        jobs = [replace(job, **given) for job in jobs_of(document)]
-        for job in jobs:
-            _require_runnable(job, read(job.space))
-        return jobs
-    space, folder = read(word), Path.cwd()
-    words = {"store": folder / "mlruns", **given}
-    job = Job(name_from(space.name), located_space(word, folder), folder, **words)
-    _require_runnable(job, space)
-    return [job]
-
-
-def _require_runnable(job: Job, space: SearchSpace) -> None:
-    """Have now what ``archsearch run`` would refuse at night.
-
-    Raises
-    ------
-    Refused
-    """
-    try:
-        Options(
-            hours=job.hours,
-            until=None if job.until is None else moment(job.until),
-            max_gpu_hours=job.max_gpu_hours,
-            workers=job.workers,
-            gpus=job.gpus,
-            min_free_gpu_memory=job.min_free_gpu_memory,
-        ).applied_to(space)
-    except Refused as error:
-        raise Refused(f"job {job.name}: {error}") from None
-
-
-def _names_in(word: str) -> list[str]:
-    path = Path(word)
-    document = jobs_document(path) if path.is_file() else None
-    if document is not None:
-        return list(names_of(document))
-    is_space = path.is_file() or path.suffix in (".yaml", ".yml") or word in bundled_spaces()
-    return [name_from(parse_space(word).name)] if is_space else [word]
+        out.print(f"not installed in {kind}: {', '.join(missing)}; installed are: {there}", soft_wrap=True)
 
 
 def _files(kind: Kind, jobs: Sequence[Job], image: str | None) -> tuple[File, ...]:

@@ -65,7 +65,7 @@ class Turn:
             say(f"{taken}; waiting until it is free")
             self.is_waiting = True
         while True:
-            bound = self.bounds.nearest()
+            bound = self.bounds.nearest
             if bound.seconds_left <= 0:
                 raise SearchSkipped(place.id, f"{taken}; waited for in vain: {bound.reached}")
             time.sleep(min(POLL_SECONDS, bound.seconds_left))

@@ -1,11 +1,11 @@
 """The end of a run, whatever ends it: record, MLflow, ranking and report in order."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from archsearch.commands.bounds import Bound, Bounds, RunBounds, nearest
+from archsearch.commands.bounds import Bound, Bounds, RunBounds
 from archsearch.commands.judging import judged_and_kept
 from archsearch.commands.options import Options
 from archsearch.commands.result import FAILURES, NOTHING_TO_DO, Judged, SearchResult, judge
@@ -32,11 +32,10 @@ class Work:
     run_bounds: RunBounds
     gpus: int
 
-    @property
-    def bound(self) -> Bound:
-        """Which bound of the search, or of this run of it, will be reached first."""
-        of_search = self.bounds.nearest(self.record.sessions(), self.gpus)
-        return nearest(of_search, self.run_bounds.nearest(self.gpus))
+    def bounds_from_now(self) -> tuple[Bound, ...]:
+        """The bounds of the search, and of this run of it, were its trainings to begin now."""
+        of_search = self.bounds.each(self.record.sessions(), self.gpus)
+        return (*of_search, *self.run_bounds.each(self.gpus))
 
     @property
     def report_path(self) -> Path:
@@ -45,16 +44,17 @@ class Work:
 
     def settle(self, nothing_left: str, total: int, reason: str) -> None:
         """Have the record say how the search stands and why, where its last process could not."""
-        trials, sessions = self.record.trials(with_runs=False)[0], self.record.sessions()
+        trials = self.record.trials(with_runs=False)[0]
+        last = next(reversed(self.record.sessions()), None)
         succeeded = any(not trial.status.is_failure for trial in trials)
         outcome = Outcome.FINISHED if succeeded else Outcome.ALL_FAILED
         if nothing_left == Outcome.HOURS_REACHED:
             outcome = Outcome.HOURS_REACHED
-        elif sessions[-1].status == Outcome.GIVEN_UP:
+        elif last and last.status == Outcome.GIVEN_UP:
             outcome = Outcome.GIVEN_UP
         total = max(total, sum(not trial.by_hand for trial in trials))
-        is_said = not reason or sessions[-1].reason == reason
-        if (sessions[-1].status, self.record.total()) == (outcome, total) and is_said:
+        stands = (outcome, total, last.reason if last and not reason else reason)
+        if last and (last.status, self.record.total(), last.reason) == stands:
             return
         self.record.begin_session(self.options.command, 0, total)
         self.record.end_session(outcome, 0.0, reason)
@@ -62,9 +62,15 @@ class Work:
         if mirrored:
             self.record.set_mirrored(replace(mirrored, is_closed=False))
 
-    def start_mirror(self) -> Following:
-        """Start mirroring the record as it stands and grows."""
-        return Following(self.tracking, self.record.snapshot(), self.place.record)
+    def start_mirror(self, stops: Callable[[], bool] = lambda: False) -> Following:
+        """Start mirroring the record as it stands and grows.
+
+        Raises
+        ------
+        OpeningStopped
+            If `stops` says so before MLflow is ready.
+        """
+        return Following(self.tracking, self.record.snapshot(), self.place.record, stops)
 
     def end_mirror(self, mirror: Following, closing: Closing, timeout: float) -> str | None:
         """Bring MLflow into line with the record; what to tell the user if that failed."""
@@ -158,6 +164,8 @@ def _bring_into_line(work: Work, mirror: Following | None, result: SearchResult)
     now = (work.tracking.uri, work.record.revision(), True)
     if mirror is None and mirrored and (mirrored.uri, mirrored.revision, mirrored.is_closed) == now:
         return None
+    if mirror is None and not mirrored and not sum(result.counts.values()):
+        return None  # there is nothing to show, and whoever waits has no time left
     ranked = result.judged.ranked
     best = ranked[0].trial if ranked else None
     closing = Closing(

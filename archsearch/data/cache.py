@@ -73,11 +73,16 @@ class Cached:
 
 
 def cache_folder() -> Path:
-    """``$ARCHSEARCH_CACHE``, else ``archsearch`` in ``$XDG_CACHE_HOME``, else in ``~/.cache``."""
+    """``$ARCHSEARCH_CACHE``, else ``archsearch`` in ``$XDG_CACHE_HOME``, else in ``~/.cache``.
+
+    Who has no home, as a container's user may, has it among the system's temporary files.
+    """
     own = os.environ.get("ARCHSEARCH_CACHE")
     if own:
         return Path(own).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "archsearch"
+    home = os.path.expanduser("~")  # noqa: PTH111 - Path's raises where there is none
+    default = "~/.cache" if home != "~" else tempfile.gettempdir()
+    return Path(os.environ.get("XDG_CACHE_HOME") or default).expanduser() / "archsearch"
 
 
 def cached(key: Any, shape: tuple[int, int, int], decode: Callable[[], Iterator[Decoded]]) -> Cached:

@@ -6,6 +6,8 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from archsearch.execution.backend import backend
+
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 # A driver that has lost a GPU may never answer.
@@ -13,6 +15,12 @@ LISTING_SECONDS = 30.0
 
 # "GPU 0: NVIDIA A100 (UUID: GPU-5d…)" and, below it, its parts: "  MIG 1g.5gb  Device  0: (UUID: MIG-c7…)".
 _LINE = re.compile(r"(?:GPU|\s+MIG \S+\s+Device)\s+(\d+):.*\(UUID: ((?:GPU|MIG)-[^)]+)\)")
+
+# Each library's name, and what it needs besides a driver to compute on GPUs.
+_LIBRARIES = {
+    "tensorflow": ("TensorFlow", "archsearch with its extra 'gpu'"),
+    "jax": ("JAX", "jax[cuda12]"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +51,14 @@ def visible_gpus() -> tuple[Gpu, ...]:
     return _usable(listed or ()) if chosen is None else tuple(_allowed(chosen, listed))
 
 
-def gpu_gib(gpu: Gpu) -> float | None:
-    """Memory of a GPU in GiB; None where ``nvidia-smi`` does not say, as of a part."""
-    mib = _memory(gpu, "total")
-    return None if mib is None else mib / 1024
+def total_bytes(gpu: Gpu) -> int | None:
+    """Memory of a GPU; None where ``nvidia-smi`` does not say, as of a part."""
+    return _bytes(gpu, "total")
 
 
 def free_bytes(gpu: Gpu) -> int | None:
     """Memory of a GPU that nobody uses; None where ``nvidia-smi`` does not say, as of a part."""
-    mib = _memory(gpu, "free")
-    return None if mib is None else mib * 2**20
+    return _bytes(gpu, "free")
 
 
 def visible_fault() -> str | None:
@@ -74,11 +80,18 @@ def visible_fault() -> str | None:
     return f"{VISIBLE}={chosen}: {missing}; there are: {there}"
 
 
-def _memory(gpu: Gpu, which: str) -> int | None:
-    """Memory of a GPU in MiB."""
+def no_gpu() -> str:
+    """What to say where the library that Keras computes with has been loaded, and sees no GPU."""
+    library, needed = _LIBRARIES[backend()]
+    chosen = os.environ.get(VISIBLE)
+    visible = f"{VISIBLE} is not set" if chosen is None else f"{VISIBLE}={chosen}"
+    return f"{library} sees no GPU ({visible}): it needs a driver, whose nvidia-smi lists one, and {needed}"
+
+
+def _bytes(gpu: Gpu, which: str) -> int | None:
     words = (f"--id={gpu.entry}", f"--query-gpu=memory.{which}", "--format=csv,noheader,nounits")
     answer = (_nvidia_smi(*words) or "").strip()
-    return int(answer) if answer.isdecimal() else None
+    return int(answer) * 2**20 if answer.isdecimal() else None  # it counts in MiB
 
 
 def _listed() -> tuple[Gpu, ...] | None:

@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from archsearch.errors import ArchsearchError
@@ -19,7 +19,13 @@ from archsearch.space.execution_words import Execution
 CLOSING_SECONDS = 0.5
 
 
-def local_executor(setup: Setup, execution: Execution, slots: Sequence[Slot], logs: Path) -> Executor:
+def local_executor(
+    setup: Setup,
+    execution: Execution,
+    slots: Sequence[Slot],
+    logs: Path,
+    remark: Callable[[str], None] = lambda _: None,
+) -> Executor:
     """Worker processes in `slots`; where there are none, this process.
 
     Parameters
@@ -30,6 +36,8 @@ def local_executor(setup: Setup, execution: Execution, slots: Sequence[Slot], lo
         Those of `execution`.
     logs : Path
         Folder for what the workers print.
+    remark : callable, optional
+        Told what the user should know of the workers.
 
     Raises
     ------
@@ -39,7 +47,7 @@ def local_executor(setup: Setup, execution: Execution, slots: Sequence[Slot], lo
     require_backend()
     if not slots:
         return InProcess(setup, on_cpu=execution.gpus == 0)
-    return WorkerPool(setup, slots, Limits.of(execution, len(slots)), logs)
+    return WorkerPool(setup, slots, Limits.of(execution, len(slots)), logs, remark)
 
 
 class InProcess:
@@ -78,7 +86,7 @@ class InProcess:
             return []
         if isinstance(message, Exception):
             raise message
-        require_well(message, self._setup.data)
+        require_well(message, self._setup)
         return [message] if isinstance(message, EpochEnded | RunEnded) else []
 
     def answer(self, trial: int, seed: int, ending: Ending | None) -> None:  # noqa: ARG002 - there is one

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from archsearch.errors import DataError, unwritable
+from archsearch.errors import DataError, Refused, unwritable
+from archsearch.execution.devices import no_gpu
 from archsearch.execution.executor import Event
 from archsearch.records import Ending
 from archsearch.space.data_words import Data
@@ -29,6 +30,9 @@ class Setup:
         What users' HyperModel classes are called with, by family.
     gpu_memory : float or None
         Most it may take of its GPU, in GiB.
+    gpus_asked : str
+        That GPUs were asked for, in the user's words: without one nothing is trained. Empty where the CPU
+        will do.
     """
 
     data: Data
@@ -37,11 +41,17 @@ class Setup:
     models: Path
     arguments: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     gpu_memory: float | None = None
+    gpus_asked: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Alive:
     """A sign of life."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoGpu:
+    """The worker's libraries, loaded, see nothing to compute on but the CPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +80,24 @@ class Answer:
     ending: Ending | None
 
 
-Message = Event | Alive | Ready | OtherData | DiskFull
+Message = Event | Alive | NoGpu | Ready | OtherData | DiskFull
 
 
-def require_well(message: Message, data: Data) -> None:
+def require_well(message: Message, setup: Setup) -> None:
     """Check that a worker can go on.
 
     Raises
     ------
     StorageFull, DataError
+    Refused
+        If it is to compute on a GPU, and sees none.
     """
+    if isinstance(message, NoGpu) and setup.gpus_asked:
+        raise Refused(f"{setup.gpus_asked}; {no_gpu()}; --gpus 0 trains on the CPU")
     if isinstance(message, DiskFull):
         raise unwritable(message.path, message.error)
     if isinstance(message, OtherData):
         raise DataError(
-            f"data: {data.origin} gave other samples in a worker than in the search: make it "
+            f"data: {setup.data.origin} gave other samples in a worker than in the search: make it "
             "give the same each time (seed its random numbers)"
         )

@@ -2,9 +2,10 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from archsearch.execution.devices import no_gpu
 from archsearch.execution.executor import Event
 from archsearch.execution.limits import Limits
 from archsearch.execution.messages import Setup
@@ -32,9 +33,18 @@ class WorkerPool:
         What each of them may take.
     logs : Path
         Folder for what the workers print.
+    remark : callable, optional
+        Told what the user should know of the workers.
     """
 
-    def __init__(self, setup: Setup, slots: Sequence[Slot], limits: Limits, logs: Path) -> None:
+    def __init__(
+        self,
+        setup: Setup,
+        slots: Sequence[Slot],
+        limits: Limits,
+        logs: Path,
+        remark: Callable[[str], None] = lambda _: None,
+    ) -> None:
         logs.mkdir(parents=True, exist_ok=True)
         self._news = threading.Event()
         self._workers = [
@@ -42,6 +52,8 @@ class WorkerPool:
             for number, slot in enumerate(slots)
         ]
         self._looked_at = time.monotonic()
+        self._remark = remark
+        self._has_remarked = False
 
     @property
     def capacity(self) -> int:
@@ -60,6 +72,9 @@ class WorkerPool:
         self._news.wait(timeout)
         self._news.clear()  # before it is read: what comes in meanwhile sets it again
         events = [event for worker in self._workers for event in worker.receive()]
+        if not self._has_remarked and any(worker.lacks_gpu for worker in self._workers):
+            self._remark(f"trainings run on the CPU: {no_gpu()}")
+            self._has_remarked = True
         return [*events, *self._look()]
 
     def answer(self, trial: int, seed: int, ending: Ending | None) -> None:

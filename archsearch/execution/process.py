@@ -13,7 +13,7 @@ from archsearch.execution.executor import EpochEnded, Event, RunEnded
 from archsearch.execution.footprint import Footprint
 from archsearch.execution.limits import Limits, Use
 from archsearch.execution.machine import oom_kills
-from archsearch.execution.messages import Alive, Answer, Message, Ready, Setup, require_well
+from archsearch.execution.messages import Alive, Answer, Message, NoGpu, Ready, Setup, require_well
 from archsearch.execution.slots import Slot
 from archsearch.execution.wear import Wear
 from archsearch.records import Ending, Status, Training, TrainingRun
@@ -70,6 +70,11 @@ class WorkerProcess:
         What it prints.
     news : threading.Event
         Set when there is something to receive.
+
+    Attributes
+    ----------
+    lacks_gpu : bool
+        Whether it was given a GPU that its libraries don't see.
     """
 
     def __init__(self, setup: Setup, slot: Slot, limits: Limits, log: Path, news: threading.Event) -> None:
@@ -77,6 +82,7 @@ class WorkerProcess:
         self._setup, self._limits, self._log, self._news = setup, limits, log, news
         self._has_been_ready = False
         self._failed_starts = 0
+        self.lacks_gpu = False
         self._spawn()
 
     def _spawn(self) -> None:
@@ -130,10 +136,12 @@ class WorkerProcess:
             if message is None:
                 return
             self._silent_seconds = 0.0
-            require_well(message, self._setup.data)
+            require_well(message, self._setup)
             if isinstance(message, Ready):
                 self.ready = self._has_been_ready = True
                 self._failed_starts = 0
+            elif isinstance(message, NoGpu):
+                self.lacks_gpu = self.slot.gpu is not None
             elif not isinstance(message, Alive):
                 assert isinstance(message, EpochEnded | RunEnded)
                 self._take(message)

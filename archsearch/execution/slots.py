@@ -4,13 +4,13 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from archsearch.errors import Refused
+from archsearch.errors import GpusBusy, Refused
 from archsearch.execution.backend import VARIABLE, backend
 from archsearch.execution.devices import (
     VISIBLE,
     Gpu,
     free_bytes,
-    gpu_gib,
+    total_bytes,
     visible_fault,
     visible_gpus,
 )
@@ -20,6 +20,9 @@ from archsearch.space.execution_words import Execution
 
 # On a machine with many cores a few processes with several threads each: all have the libraries and the data.
 MOST_AUTOMATIC = 8
+
+GPUS_WORD = "execution.gpus"
+"""What says how many GPUs to use, unless an option does."""
 
 # What a worker takes with TensorFlow, small data and 20 small trainings.
 WORKER_GIB = 1.5
@@ -43,7 +46,9 @@ class Slot:
     environment: Mapping[str, str]
 
 
-def slots_for(execution: Execution, least_free: int | None = None) -> tuple[Slot, ...]:
+def slots_for(
+    execution: Execution, least_free: int | None = None, gpus_word: str = GPUS_WORD
+) -> tuple[Slot, ...]:
     """A slot for each worker process; none where trainings run in the search's own process.
 
     Parameters
@@ -51,15 +56,19 @@ def slots_for(execution: Execution, least_free: int | None = None) -> tuple[Slot
     execution : Execution
     least_free : int, optional
         Bytes that a GPU must have free to be used; then those with most free memory come first.
+    gpus_word : str
+        Where the number of GPUs was said, for messages.
 
     Raises
     ------
     Refused
         If the GPUs, or the cap on their memory, can't be had here.
+    GpusBusy
+        If they could be, were less of their memory in use.
     """
     if execution.workers == 0:
         return ()
-    gpus = _chosen_gpus(execution, least_free)
+    gpus = _chosen_gpus(execution, least_free, gpus_word)
     workers = _worker_count(execution, gpus)
     common = {VARIABLE: backend(), **_threads(max(1, cores() // workers))}
     return tuple(_slot(number, execution, gpus, common) for number in range(workers))
@@ -84,7 +93,9 @@ def gpus_of(execution: Execution) -> int:
     return found if execution.gpus == "all" else min(found, execution.gpus)
 
 
-def _chosen_gpus(execution: Execution, least_free: int | None = None) -> tuple[Gpu, ...]:
+def _chosen_gpus(
+    execution: Execution, least_free: int | None = None, gpus_word: str = GPUS_WORD
+) -> tuple[Gpu, ...]:
     if execution.gpus == 0:
         return ()
     found = visible_gpus()
@@ -93,9 +104,7 @@ def _chosen_gpus(execution: Execution, least_free: int | None = None) -> tuple[G
     if execution.gpus == "all":
         return found
     if execution.gpus > len(found):
-        raise Refused(
-            f"execution.gpus is {execution.gpus}; {_what_is_here(found)}; ask for fewer, or for all"
-        )
+        raise Refused(f"{gpus_word} is {execution.gpus}; {_what_is_here(found)}; ask for fewer, or for all")
     return found[: execution.gpus]
 
 
@@ -108,10 +117,11 @@ def _with_free_memory(found: Sequence[Gpu], wanted: int | str, least: int) -> tu
         return tuple(sorted(known, key=known.__getitem__, reverse=True)[:count])
     few = f"only {len(known)} of the {count} GPUs asked for have" if known else "no GPU has"
     sizes = ", ".join(f"{gpu.name} {_free(size)}" for gpu, size in free.items())
-    raise Refused(
-        f"--min-free-gpu-memory {least / 1e9:g} GB: {few} so much free; {_what_is_here(found, sizes)}; ask "
-        "for less, or come again when more is free"
-    )
+    told = f"--min-free-gpu-memory {least / 1e9:g} GB: {few} so much free; {_what_is_here(found, sizes)}"
+    enough = [gpu for gpu, size in free.items() if size is not None and (total_bytes(gpu) or 0) >= least]
+    if len(enough) >= max(1, count):
+        raise GpusBusy(f"{told}; come again when other processes use less of it, or ask for less")
+    raise Refused(f"{told}; ask for less")
 
 
 def _free(size: int | None) -> str:
@@ -157,13 +167,13 @@ def _cap(gib: float | None, gpu: Gpu) -> dict[str, str]:
     """JAX takes its cap as a share, from the environment; TensorFlow's is set by the worker."""
     if gib is None or backend() != "jax":
         return {}
-    whole = gpu_gib(gpu)
+    whole = total_bytes(gpu)
     if whole is None:
         raise Refused(
             f"execution.gpu_memory can't be kept to with JAX on {gpu.name}: nvidia-smi does not say how much "
             "memory it has; leave gpu_memory out"
         )
-    return {"XLA_PYTHON_CLIENT_MEM_FRACTION": f"{min(1.0, gib / whole):.4f}"}
+    return {"XLA_PYTHON_CLIENT_MEM_FRACTION": f"{min(1.0, gib * GIB / whole):.4f}"}
 
 
 def _threads(count: int) -> dict[str, str]:

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from archsearch.errors import Refused
+from archsearch.errors import ExitCode, Refused
 from archsearch.schedule.job import File, Job, program
 
 # The buffer of Vixie's cron and Debian's, MAX_COMMAND = 1000, less its end and its line break. The crontab of
@@ -13,6 +13,9 @@ LONGEST_COMMAND = 998
 
 # Of flock, where the last start still runs: no exit code of archsearch.
 SKIPPED = 98
+
+# What another process holds here are the GPUs: of a search that one holds, --if-locked skip makes 0.
+BUSY = int(ExitCode.LOCKED)
 
 # As archsearch logs what is no event; date fills in the time.
 _NOTE = '{"event": "note", "time": "%FT%TZ", "search": null, "message": "skipped: the last start still runs"}'
@@ -52,7 +55,8 @@ def block(job: Job) -> str:
 # -E: the exit code that says so; -o: what a search leaves behind that was killed does not count as running.
 # --if-locked skip: nor while somebody runs the same search by hand or on another machine.
 # {logged} gets longer with each start; have logrotate rotate it, or delete it.
-# echo: a failure is one line that cron mails to you, or to the MAILTO= above. \\%: to cron, "%" ends a line.
+# echo: a failure is one line that cron mails to you, or to the MAILTO= above. {BUSY} is none: the search has
+# left the GPUs to others, and says so in the log. \\%: to cron, "%" ends a line.
 {job.at} {command(job)}
 {ends(job.name)}
 """
@@ -74,7 +78,8 @@ def command(job: Job) -> str:
     line = (
         f'cd {_quoted(job.folder)} && logs={_quoted(logged.parent)} && mkdir -p "$logs"'
         f' && {{ flock -n -o -E {SKIPPED} "$logs/{job.name}.lock" {shlex.join(run)}'
-        f" || {{ code=$?; [ $code = {SKIPPED} ] && date -u +'{_NOTE}'; }}; }} >> \"$logs/{logged.name}\" 2>&1"
+        f" || {{ code=$?; case $code in {SKIPPED}) date -u +'{_NOTE}';; {BUSY}) ;; *) false;; esac; }}; }}"
+        f' >> "$logs/{logged.name}" 2>&1'
         f' || echo "archsearch {job.name}: exit code ${{code:-$?}}; see $logs/{logged.name}"'
     ).replace("%", r"\%")
     if len(line.encode()) > LONGEST_COMMAND:

@@ -38,7 +38,7 @@ class Job:
     hours, max_gpu_hours : float or None
         Of each start.
     until : str or None
-        As ``archsearch run --until`` takes it.
+        As ``archsearch run --until`` takes it; of a job that starts again and again without a date.
     gpus : int or None
         GPUs to ask for; None: as many as the space's ``execution`` finds, or none where that must be said.
     min_free_gpu_memory : str or None

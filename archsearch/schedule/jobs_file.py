@@ -1,23 +1,48 @@
 """``jobs.yaml``: several searches, each with its time and its bounds."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, ValidationInfo
 
 from archsearch.errors import SpaceError
 from archsearch.resources import bundled_spaces
+from archsearch.schedule.amounts import memory_bytes
 from archsearch.schedule.expression import parse
 from archsearch.schedule.job import NAMES, Job, is_name
-from archsearch.schedule.moments import moment
+from archsearch.schedule.moments import moment, require_every_day
 from archsearch.space.document import Document, Location, read_document
 from archsearch.space.execution_words import MOST_WORKERS
 from archsearch.space.faults import describe_faults
 from archsearch.space.parameters import Words
 
 _Model = TypeVar("_Model", bound=Words)
+
+
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """What the words of a file are checked by, beside each other.
+
+    Attributes
+    ----------
+    folder : Path
+        From where relative paths start.
+    given : mapping of str to object
+        What stands over the words.
+    has_both_days : bool
+        As `archsearch.schedule.expression.parse` has it.
+    """
+
+    folder: Path
+    given: Mapping[str, Any]
+    has_both_days: bool
+
+
+def _beside(info: ValidationInfo) -> _Beside:
+    assert isinstance(info.context, _Beside)
+    return info.context
 
 
 def _job_name(name: str) -> str:
@@ -39,12 +64,43 @@ def _number(value: Any) -> Any:
     return value
 
 
-def _moment(text: str) -> str:
+def _space(word: str, info: ValidationInfo) -> str:
+    space = located_space(word, _beside(info).folder)
+    if space not in bundled_spaces() and not Path(space).is_file():
+        raise ValueError(f"no such file, nor a bundled space: {space}")
+    return space
+
+
+def _time(text: str, info: ValidationInfo) -> str:
+    beside = _beside(info)
+    return parse(text, has_both_days=beside.has_both_days or "at" in beside.given).text
+
+
+def _in_quotes(value: Any) -> Any:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError(f'YAML reads a number here, {value}; write the time in quotes, such as "06:00"')
+    return value
+
+
+def _moment(text: str, info: ValidationInfo) -> str:
+    given = _beside(info).given
+    # An `at` that is no time is said, too, but none of `info.data`.
+    is_recurring = "at" in given or info.data.get("at", "") is not None
     try:
         moment(text)
+        if is_recurring and "until" not in given:
+            require_every_day(text)
     except ValueError as error:
         raise ValueError(f"{text!r}: {error}") from None
     return text  # a time without a date is another moment at each start
+
+
+def _memory(text: str) -> str:
+    try:
+        memory_bytes(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r}: {error}") from None
+    return text
 
 
 MEANT = "a file of jobs is a mapping with the word 'jobs:', a search space one of words such as 'data:'"
@@ -53,20 +109,22 @@ Name = Annotated[str, AfterValidator(_job_name)]
 Text = Annotated[str, Field(min_length=1)]
 Amount = Annotated[float, Field(gt=0)]
 Number = Annotated[int, Field(ge=0), BeforeValidator(_number)]
-Time = Annotated[str, AfterValidator(lambda text: parse(text).text)]
-Moment = Annotated[str, AfterValidator(_moment)]
+Space = Annotated[str, Field(min_length=1), AfterValidator(_space)]
+Time = Annotated[str, AfterValidator(_time)]
+Moment = Annotated[str, BeforeValidator(_in_quotes), AfterValidator(_moment)]
+Memory = Annotated[str, AfterValidator(_memory)]
 
 
 class JobWords(Words):
     """One job: what is not said is left to the space, or to ``archsearch run``."""
 
-    space: Text = Field(description="A space's file, or the name of a bundled space.")
+    space: Space = Field(description="A space's file, or the name of a bundled space.")
     at: Time | None = Field(default=None, description="When it starts, as a cron expression.")
     hours: Amount | None = Field(default=None, description="Of each start.")
     until: Moment | None = Field(default=None, description="As archsearch run --until takes it.")
     max_gpu_hours: Amount | None = Field(default=None, description="Of each start.")
     gpus: Number | None = Field(default=None, description="GPUs to use, and to ask for.")
-    min_free_gpu_memory: Text | None = Field(
+    min_free_gpu_memory: Memory | None = Field(
         default=None, description="Of each GPU; as archsearch run --min-free-gpu-memory takes it."
     )
     workers: Number | None = Field(default=None, le=MOST_WORKERS, description="Trainings at the same time.")
@@ -103,25 +161,27 @@ def jobs_document(path: Path) -> Document | None:
     return document if "jobs" in document.value else None
 
 
-def jobs_of(document: Document) -> tuple[Job, ...]:
+def jobs_of(
+    document: Document, given: Mapping[str, Any] | None = None, *, has_both_days: bool = True
+) -> tuple[Job, ...]:
     """The jobs of a file, in its order.
+
+    Parameters
+    ----------
+    document : Document
+    given : mapping of str to object, optional
+        Attributes of `Job`, over what the file says.
+    has_both_days : bool
+        Of the scheduler, as `archsearch.schedule.expression.parse` has it.
 
     Raises
     ------
     SpaceError
         With every fault found, a line each: ``file:line:column: path: what is wrong``.
     """
-    folder = Path(document.name).absolute().parent
-    words = _checked(document, JobsFile).jobs
-    jobs = {name: _job(name, said, folder) for name, said in words.items()}
-    missing = [
-        (("jobs", name, "space"), f"jobs.{name}.space: no such file, nor a bundled space: {job.space}")
-        for name, job in jobs.items()
-        if job.space not in bundled_spaces() and not Path(job.space).is_file()
-    ]
-    if missing:
-        raise _refused(document, missing)
-    return tuple(jobs.values())
+    beside = _Beside(Path(document.name).absolute().parent, given or {}, has_both_days)
+    words = _checked(document, JobsFile, beside).jobs
+    return tuple(replace(_job(name, said, beside.folder), **beside.given) for name, said in words.items())
 
 
 def names_of(document: Document) -> tuple[str, ...]:
@@ -134,7 +194,7 @@ def names_of(document: Document) -> tuple[str, ...]:
     SpaceError
         As from `jobs_of`.
     """
-    return tuple(_checked(document, JobNames).jobs)
+    return tuple(_checked(document, JobNames, None).jobs)
 
 
 def located_space(word: str, folder: Path) -> str:
@@ -151,20 +211,15 @@ def located_space(word: str, folder: Path) -> str:
     return word if word in bundled_spaces() and not path.is_file() else str(path)
 
 
-def _checked(document: Document, model: type[_Model]) -> _Model:
+def _checked(document: Document, model: type[_Model], beside: _Beside | None) -> _Model:
     try:
-        return model.model_validate(document.value)
+        return model.model_validate(document.value, context=beside)
     except ValidationError as error:
         raise _refused(document, describe_faults(error, model, document.value)) from None
 
 
 def _job(name: str, said: JobWords, folder: Path) -> Job:
-    job = Job(
-        name=name,
-        space=located_space(said.space, folder),
-        folder=folder,
-        store=folder / Path(said.store or "mlruns").expanduser(),
-    )
+    job = Job(name, said.space, folder, store=folder / Path(said.store or "mlruns").expanduser())
     return replace(job, **said.model_dump(exclude={"space", "store"}))
 
 

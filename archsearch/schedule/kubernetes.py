@@ -8,14 +8,13 @@ from pathlib import Path
 from textwrap import indent
 
 from archsearch.errors import ExitCode, Refused
+from archsearch.schedule.deadlines import end_lines, start_lines
 from archsearch.schedule.job import File, Job
+from archsearch.schedule.moments import read
 from archsearch.schedule.needs import needs_of
 
 # Where the claim is mounted. Below it: the store of all searches, and a folder for each.
 WORK = Path("/work")
-
-# A Job's time counts from its creation: a node has to be found and the image to be loaded, too.
-MARGIN_MINUTES = 60
 
 # A CronJob's name has at most 52 characters: its Jobs' names are eleven longer, and labels.
 LONGEST_NAME = 52
@@ -37,7 +36,7 @@ def render(jobs: Sequence[Job], image: str) -> tuple[File, ...]:
     Raises
     ------
     Refused
-        If the file of a space is no text.
+        If the file of a space is no text, or nothing but a time of day ends a job that may come late.
     OSError
         If it can't be read.
     """
@@ -101,12 +100,9 @@ metadata:
 {_metadata(job)}\
 spec:
   schedule: {_quoted(at)}
-  # That is in the time zone of the control plane, mostly UTC, unless another one is named:
-  # timeZone: Europe/Berlin
+{indent(start_lines(job), " " * 2)}\
   # One process holds a search: while a Job runs, no second one is started.
   concurrencyPolicy: Forbid
-  # A start that was missed is made up for within an hour. Without this, a hundred missed ones are the end.
-  startingDeadlineSeconds: 3600
   # Jobs that have ended are kept for their logs.
   successfulJobsHistoryLimit: 3
   failedJobsHistoryLimit: 3
@@ -144,9 +140,10 @@ labels:
 def _job(job: Job, image: str) -> str:
     refused, failed = f"{ExitCode.REFUSED:d}", f"{ExitCode.ALL_FAILED:d}"
     return f"""\
-{_deadline(job)}\
+{end_lines(job)}\
 # Tries of what no rule below is about, one later than the other: a lost node, a Pod that ran out of memory,
-# exit code {ExitCode.LOCKED:d}, since a Pod that was lost holds its search for another minute.
+# exit code {ExitCode.LOCKED:d}, since a Pod that was lost holds its search for another minute, and whoever
+# else uses the GPU may leave it.
 backoffLimit: 6
 # The next Pod comes when the last one is gone: else two would want the same search.
 podReplacementPolicy: Failed
@@ -174,24 +171,6 @@ template:
 {indent(_labels(job), " " * 4)}\
   spec:
 {indent(_pod(job, image), " " * 4)}"""
-
-
-# How long --until leaves is unknown here: starts are in the control plane's time zone, it in the container's.
-_NO_DEADLINE = """\
-# A Pod that comes after the time of --until (its node was found late, or it goes on for another one) runs to
-# that of the next day. With --hours, too, a line here ends it.
-"""
-
-
-def _deadline(job: Job) -> str:
-    minutes = needs_of([job]).minutes
-    if minutes is None:
-        return "" if job.until is None else _NO_DEADLINE
-    return f"""\
-# The search ends by itself after its hours. This ends it where it has waited long for a node, or was started
-# again; everything is saved then, too.
-activeDeadlineSeconds: {(minutes + MARGIN_MINUTES) * 60}
-"""
 
 
 def _pod(job: Job, image: str) -> str:
@@ -267,7 +246,10 @@ def _start(job: Job) -> str:
 
 
 def _words(job: Job) -> tuple[str, ...]:
-    return replace(job, space=Path(job.space).name, store=WORK / "mlruns").words
+    until = job.until
+    if until is not None and read(until).zone is None:  # that of the container is not known here
+        until = f"{until} UTC"
+    return replace(job, space=Path(job.space).name, store=WORK / "mlruns", until=until).words
 
 
 def _resources(job: Job) -> str:

@@ -5,6 +5,7 @@ import os
 import re
 import zoneinfo
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 MEANT = (
@@ -15,6 +16,64 @@ MEANT = (
 _FORM = re.compile(
     r"(?:(?P<date>\d{4}-\d\d-\d\d)(?:T|\s+))?(?P<time>\d?\d:\d\d(?::\d\d)?)\s*(?P<zone>\S.*)?", re.ASCII
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a user says of a moment.
+
+    Attributes
+    ----------
+    day : date or None
+        None: any.
+    clock : time
+        What a clock shows then.
+    zone : tzinfo or None
+        None: the local one.
+    undated : str
+        The text, less its date.
+    """
+
+    day: date | None
+    clock: time
+    zone: tzinfo | None
+    undated: str
+
+
+def read(text: str) -> Said:
+    """What `text` says.
+
+    Raises
+    ------
+    ValueError
+        If it is no time, or its zone is unknown.
+    """
+    found = _FORM.fullmatch(text.strip())
+    if not found:
+        raise ValueError(f"not a time; {MEANT}")
+    zone = _zone(found["zone"]) if found["zone"] else None
+    try:
+        clock = time.fromisoformat(found["time"].zfill(8 if found["time"].count(":") > 1 else 5))
+        day = date.fromisoformat(found["date"]) if found["date"] else None
+    except ValueError as error:
+        raise _no_such_time(error) from None
+    return Said(day, clock, zone, found.string[found.start("time") :])
+
+
+def require_every_day(text: str) -> None:
+    """Have `text` name a time that comes again each day.
+
+    Raises
+    ------
+    ValueError
+        If it is of one day, or no time at all.
+    """
+    said = read(text)
+    if said.day:
+        raise ValueError(
+            "this is one day, and the job starts again and again: after that day it would always be refused; "
+            f"leave out the date: {said.undated!r}"
+        )
 
 
 def moment(text: str, now: datetime | None = None) -> datetime:
@@ -40,22 +99,17 @@ def moment(text: str, now: datetime | None = None) -> datetime:
     ValueError
         If it is no time, its zone is unknown, or it is past.
     """
-    now = now or datetime.now(UTC)
-    found = _FORM.fullmatch(text.strip())
-    if not found:
-        raise ValueError(f"not a time; {MEANT}")
-    zone = _zone(found["zone"]) if found["zone"] else _local_zone()
+    now, said = now or datetime.now(UTC), read(text)
+    zone = said.zone or _local_zone()
     try:
-        clock = time.fromisoformat(found["time"].zfill(8 if found["time"].count(":") > 1 else 5))
-        day = date.fromisoformat(found["date"]) if found["date"] else None
-        named = list(_moments(day, clock, zone, now))
+        named = list(_moments(said.day, said.clock, zone, now))
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"no such time ({error}); {MEANT}") from None
+        raise _no_such_time(error) from None
     coming = next((at for at in named if at > now), None)
     if coming is None:
         past, present = (shown(at.astimezone(zone)) for at in (named[-1], now))
         raise ValueError(
-            f"{past} is past, it is {present} now; without a date the next {clock:%H:%M} is meant"
+            f"{past} is past, it is {present} now; without a date the next {said.clock:%H:%M} is meant"
         )
     return coming.astimezone(zone)
 
@@ -63,6 +117,10 @@ def moment(text: str, now: datetime | None = None) -> datetime:
 def shown(at: datetime) -> str:
     """A moment as people read it: ``2026-12-01 06:00 CET``."""
     return f"{at:%Y-%m-%d %H:%M %Z}"
+
+
+def _no_such_time(error: Exception) -> ValueError:
+    return ValueError(f"no such time ({error}); {MEANT}")
 
 
 def _moments(day: date | None, clock: time, zone: tzinfo | None, now: datetime) -> Iterator[datetime]:

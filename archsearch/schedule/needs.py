@@ -10,6 +10,9 @@ from archsearch.schedule.job import Job
 # The search's own process while it draws the report and fills MLflow.
 SEARCH_GIB = 2
 
+# How long that takes, after the last epoch: minutes, with hundreds of trials.
+REPORT_MINUTES = 15
+
 
 @dataclass(frozen=True, slots=True)
 class Needs:

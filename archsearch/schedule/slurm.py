@@ -6,10 +6,7 @@ from textwrap import indent
 
 from archsearch.errors import ExitCode
 from archsearch.schedule.job import File, Job, program
-from archsearch.schedule.needs import needs_of
-
-# After its last epoch a search draws its report and fills MLflow: minutes, with hundreds of trials.
-MARGIN_MINUTES = 15
+from archsearch.schedule.needs import REPORT_MINUTES, needs_of
 
 # What is interrupted so often has a time limit in which it gets nowhere, or a disk that stays full.
 MOST_RESTARTS = 100
@@ -96,7 +93,7 @@ def _array(jobs: Sequence[Job]) -> str:
 def _time(minutes: int | None) -> str:
     if minutes is None:
         return "# The time is the partition's own. When it is up, the search goes on in another start.\n"
-    whole = minutes + MARGIN_MINUTES
+    whole = minutes + REPORT_MINUTES
     return f"""\
 # The search ends by itself after its hours; then come its report and MLflow.
 #SBATCH --time={whole // 60}:{whole % 60:02}:00

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from archsearch.errors import Refused
+from archsearch.errors import ExitCode, Refused
 from archsearch.schedule.expression import Expression, parse
 from archsearch.schedule.job import File, Job, program
 
@@ -59,8 +59,8 @@ KillSignal=SIGTERM
 KillMode=mixed
 # Then SIGKILL; nothing that was recorded is lost by it.
 TimeoutStopSec=30
-# A search that was stopped has not failed.
-SuccessExitStatus=75
+# A search that was stopped has not failed, nor one that left the GPUs to others.
+SuccessExitStatus={ExitCode.INTERRUPTED:d} {ExitCode.LOCKED:d}
 {restart}\
 # A worker that the kernel kills for its memory is one failed trial; without this all would be stopped.
 OOMPolicy=continue
@@ -72,7 +72,8 @@ Nice=10
 
 _RESTART = """\
 # What was killed, or interrupted (75: a signal, a full disk), goes on by itself. Every other exit code has a
-# reason that stays, and a start more would not help. 5 minutes: no hurry where a disk has to be tidied up.
+# reason that stays, and a start more would not help, or (99: others use the GPUs) is left to the timer's next
+# start. 5 minutes: no hurry where a disk has to be tidied up.
 Restart=on-abnormal
 RestartForceExitStatus=75
 RestartSec=5min
@@ -129,7 +130,7 @@ def on_calendar(expression: Expression) -> tuple[str, ...]:
     weekdays = _named(expression.weekdays)
     pairs = [(weekdays, days)]
     if expression.either_day:
-        pairs = [(weekdays, "*"), ("", days)] if weekdays and days != "*" else [("", "*")]
+        pairs = [(weekdays, "*"), ("", days)]
     return tuple(" ".join(filter(None, (names, f"*-{months}-{day}", clock))) for names, day in pairs)
 
 

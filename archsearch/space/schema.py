@@ -240,18 +240,18 @@ class SearchSpace(Words):
         return yaml.safe_dump(self.model_dump(mode="json", exclude_none=True), sort_keys=False, width=100)
 
     def executed_with(self, words: Mapping[str, Any]) -> Self:
-        """The same space with other words of its ``execution``.
+        """The same space with other words of its ``execution``, as options of a command say them.
 
         Raises
         ------
         SpaceError
-            With every fault found, a line each.
+            With every fault found, a line each, by the names of the options.
         """
         try:
             execution = Execution.model_validate(self.execution.model_dump() | dict(words))
         except ValidationError as error:
             faults = describe_faults(error, Execution, words)
-            raise SpaceError("\n".join(f"execution.{message}" for _, message in faults)) from None
+            raise SpaceError("\n".join(f"--{message}" for _, message in faults)) from None
         return self.model_copy(update={"execution": execution})
 
     def to_hypermodel(

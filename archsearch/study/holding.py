@@ -91,6 +91,21 @@ class Holder:
         return (self.boot, self.pid, self.since) == (other.boot, other.pid, other.since)
 
 
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What was seen of a search's holder at one moment.
+
+    Attributes
+    ----------
+    holder : Holder or None
+    at : float
+        In seconds of ``time.monotonic``.
+    """
+
+    holder: Holder | None
+    at: float
+
+
 class Hold:
     """A search held by this process, until `release` or the process's end.
 
@@ -150,12 +165,21 @@ class Hold:
             raise
 
 
-def take(folder: Path, pace: Pace = PACE) -> Hold:
+def take(folder: Path, pace: Pace = PACE, *, seen: Sighting | None = None) -> Hold:
     """Take the search in `folder`, which is made; free it is where nobody runs it.
 
     A holder on this machine whose lock is gone is gone itself. For one on another machine only its signs of
     life speak. Whether the last one is recent is told by two clocks, which may differ or be set back: where
-    they say that the holder is gone, or make no sense, this waits for another sign.
+    they say that the holder is gone, or make no sense, this waits for another sign. It waits, too, where this
+    machine itself was started anew since: another boot may as well be another machine of the same name, or a
+    guest of this one, and no file system of this machine says that no other has it open.
+
+    Parameters
+    ----------
+    folder : Path
+    pace : Pace
+    seen : Sighting, optional
+        An earlier look at the holder, by `sight`: the waiting counts from then.
 
     Raises
     ------
@@ -169,7 +193,7 @@ def take(folder: Path, pace: Pace = PACE) -> Hold:
         folder.mkdir(exist_ok=True)
         lock = _locked(folder, pace)
         try:
-            _require_gone(folder, holder_of(folder), pace)
+            _require_gone(folder, sight(folder), pace, seen)
             return Hold(lock, folder / HOLDER, pace.beat)
         except BaseException:
             lock.release()
@@ -187,6 +211,11 @@ def is_held(folder: Path, pace: Pace = PACE) -> bool:
         return True
     holder = holder_of(folder)
     return holder is not None and holder.boot != _boot_id() and abs(time.time() - holder.at) < pace.trust
+
+
+def sight(folder: Path) -> Sighting:
+    """Look at the holder of the search in `folder`."""
+    return Sighting(holder_of(folder), time.monotonic())
 
 
 def holder_of(folder: Path) -> Holder | None:
@@ -246,7 +275,8 @@ def _is_locked(path: Path) -> bool:
     return False
 
 
-def _require_gone(folder: Path, holder: Holder | None, pace: Pace) -> None:
+def _require_gone(folder: Path, found: Sighting, pace: Pace, seen: Sighting | None) -> None:
+    holder = found.holder
     if holder is None or holder.boot == _boot_id():
         return
     age = time.time() - holder.at
@@ -256,8 +286,8 @@ def _require_gone(folder: Path, holder: Holder | None, pace: Pace) -> None:
             f" ({holder}; last heard of {age:.0f} s ago); if it is gone, the search is free in "
             f"{pace.trust - age:.0f} s",
         )
-    deadline = time.monotonic() + pace.watch
-    while time.monotonic() < deadline:
+    since = seen if seen and seen.holder == holder else found
+    while time.monotonic() < since.at + pace.watch:
         time.sleep(pace.beat / 10)
         now = holder_of(folder)
         if now is None and not (folder / HOLDER).exists():

@@ -1,6 +1,6 @@
 """What of an old search can go, so that disks don't fill over months: never its record."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +21,13 @@ class Removable:
         Those whose weights the record is to forget; their files may be gone already.
     files : mapping of str to tuple of Path
         By kind.
+    refused : str
+        What lies where nothing is removed, and what to do; empty where there is no such thing.
     """
 
     trials: tuple[int, ...]
     files: Mapping[str, tuple[Path, ...]]
+    refused: str = ""
 
     @property
     def needs_hold(self) -> bool:
@@ -47,6 +50,9 @@ def removable(place: Place, keep: int) -> Removable:
     checkpoints = _files(place.models, "*.checkpoint")
     # Of any name: where the folder is a link, they may be anybody's.
     logs = () if place.logs.is_symlink() else _files(place.logs, "*")
+    if place.models.is_symlink():  # of other searches, too, perhaps: their names are the same in each
+        linked = _linked(place, weights + checkpoints)
+        return Removable((), {WEIGHTS: (), CHECKPOINTS: (), LOGS: logs}, linked)
     return Removable(
         tuple(sorted(models.keys() - kept)), {WEIGHTS: weights, CHECKPOINTS: checkpoints, LOGS: logs}
     )
@@ -85,6 +91,15 @@ def delete(files: Iterable[Path]) -> list[str]:
 def size_of(files: Iterable[Path]) -> int:
     """Bytes that files take; one that is gone takes none."""
     return sum(path.lstat().st_size for path in files if path.exists())
+
+
+def _linked(place: Place, files: Sequence[Path]) -> str:
+    if not files:
+        return ""
+    return (
+        f"{place.models}: a symbolic link; nothing is removed behind it, such as {files[0].name}: put the "
+        "folder itself in its place (mount --bind where it is to lie on another disk)"
+    )
 
 
 def _files(folder: Path, pattern: str) -> tuple[Path, ...]:

@@ -1,8 +1,9 @@
 """The search loop: propose, train, record, judge, tell."""
 
+import math
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from archsearch.errors import SpaceError
@@ -99,7 +100,7 @@ class Search:
         self._whole: list[TrialResult] = []
         self._skips: dict[int, str] = {}
         self._ended_here: list[TrialResult] = []
-        self._deadline: float | None = None
+        self._seconds_left: Callable[[], float] = lambda: math.inf
         self.too_long: float | None = None
         self.driver_seconds = 0.0
         self.common_failure: str | None = None
@@ -109,15 +110,15 @@ class Search:
         """The families that ended before the search, with the reasons."""
         return self._planner.exhausted
 
-    def run(self, total: int, deadline: float | None, stop: threading.Event) -> Outcome:
+    def run(self, total: int, seconds_left: Callable[[], float] | None, stop: threading.Event) -> Outcome:
         """Run until there are `total` trials, the time is up, or `stop` is set.
 
         Parameters
         ----------
         total : int
             Those added by hand apart.
-        deadline : float or None
-            In seconds of ``time.monotonic``.
+        seconds_left : callable or None
+            How long it may still take, from now on; None where nothing bounds it.
         stop : threading.Event
             Set by a signal: nothing new is started, what runs is left for the next time.
 
@@ -126,7 +127,7 @@ class Search:
         SpaceError
             If nothing at all can be trained.
         """
-        self._deadline = deadline
+        self._seconds_left = seconds_left or self._seconds_left
         ended = tuple(trial for trial in self._trials.values() if trial.status.has_ended)
         self._notify(SearchStarted(total, ended))
         try:
@@ -141,7 +142,7 @@ class Search:
 
     def _turn(self, total: int) -> Outcome | None:
         """One round of starting, waiting and recording; how the search has ended, if it has."""
-        if self._deadline is not None and time.monotonic() >= self._deadline:
+        if self._seconds_left() <= 0:
             self._ahead.settle()
             self._end_whole()
             return Outcome.HOURS_REACHED
@@ -232,12 +233,12 @@ class Search:
         begun = sum(not known.by_hand for known in self._trials.values())
         if trial.status is Status.QUEUED and not trial.by_hand and begun >= total:
             return False
-        if self._deadline is None:
+        left = self._seconds_left()
+        if math.isinf(left):
             return True
         ended = [known for known in self._trials.values() if known.status.has_ended]
         left_to_do = len(self._seeds) - sum(run.status.has_ended for run in trial.runs)
         seconds = expected_seconds(trial, ended, left_to_do)
-        left = self._deadline - time.monotonic()
         self.too_long = seconds if seconds is not None and seconds > left else None
         return self.too_long is None
 

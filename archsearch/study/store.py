@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 from archsearch.errors import SearchConflict, SearchNotFound, SpaceError, StoreError, unwritable, why_denied
 from archsearch.records import SearchSnapshot
 from archsearch.resources import bundled
-from archsearch.study.holding import Hold, is_held, take
+from archsearch.study.holding import Hold, Sighting, is_held, sight, take
 from archsearch.study.record import Record
 from archsearch.study.summary import Summary
 from archsearch.study.values import Header
@@ -73,8 +73,15 @@ class Place:
         """Whether a process runs the search, here or on another machine."""
         return is_held(self.folder)
 
-    def lock(self) -> Hold:
+    def sight(self) -> Sighting:
+        """Look at who holds the search, for `lock`."""
+        return sight(self.folder)
+
+    def lock(self, seen: Sighting | None = None) -> Hold:
         """Hold the search for this process, until `release` or the process's end; makes the folder.
+
+        Where its holder was killed on another machine, or before this one was started anew, this waits for a
+        sign of life: 11 s, or until so long after it was `seen`.
 
         Raises
         ------
@@ -84,7 +91,7 @@ class Place:
             If it can't be held here.
         StorageFull
         """
-        return take(self.folder)
+        return take(self.folder, seen=seen)
 
     def snapshot(self) -> SearchSnapshot:
         """The search as its record stands; one whose process was killed is interrupted."""

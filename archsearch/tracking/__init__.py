@@ -1,7 +1,7 @@
 """MLflow: a mirror of the record, and other people's experiments."""
 
 from archsearch.tracking.artifacts import own_uri, stored_artifacts
-from archsearch.tracking.beside import Following
+from archsearch.tracking.beside import Following, OpeningStopped
 from archsearch.tracking.experiments import read_experiment, tag_runs
 from archsearch.tracking.messages import Closing
 from archsearch.tracking.mirror import Artifacts, Mirror
@@ -12,6 +12,7 @@ __all__ = [
     "Closing",
     "Following",
     "Mirror",
+    "OpeningStopped",
     "Tracking",
     "check_answers",
     "first_line",

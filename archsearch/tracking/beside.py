@@ -2,6 +2,7 @@
 
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,10 @@ LOOK_SECONDS = 1.0
 OPENING_SECONDS = 180.0
 
 
+class OpeningStopped(Exception):
+    """What was to be mirrored is over before MLflow was ready."""
+
+
 class Following:
     """A mirror of a record that grows, kept by a process of its own until `finish`.
 
@@ -27,6 +32,8 @@ class Following:
     tracking : Tracking
     search : SearchSnapshot
     record : Path
+    stops : callable, optional
+        Looked at while MLflow is waited for: whether to give it up. By default nothing does.
 
     Attributes
     ----------
@@ -38,9 +45,17 @@ class Following:
     ------
     TrackingError
         If MLflow refuses.
+    OpeningStopped
+        If `stops` says so before MLflow has answered.
     """
 
-    def __init__(self, tracking: Tracking, search: SearchSnapshot, record: Path) -> None:
+    def __init__(
+        self,
+        tracking: Tracking,
+        search: SearchSnapshot,
+        record: Path,
+        stops: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.fault: str | None = None
         self._revision = 0
         self._is_over = False
@@ -48,7 +63,7 @@ class Following:
         self._child = Child("archsearch.tracking.following", log, {})
         try:
             self._child.send(Follow(tracking, replace(search, trials=()), record))
-            self.experiment_id = self._opened(tracking)
+            self.experiment_id = self._opened(tracking, stops)
         except BaseException:
             self._child.kill()
             raise
@@ -71,11 +86,13 @@ class Following:
             self._is_over = True
             self._child.kill()
 
-    def _opened(self, tracking: Tracking) -> str:
+    def _opened(self, tracking: Tracking, stops: Callable[[], bool]) -> str:
         answer: Any = None
         deadline = time.monotonic() + OPENING_SECONDS
         try:
             while answer is None:
+                if stops():
+                    raise OpeningStopped
                 answer = self._child.receive(LOOK_SECONDS)
                 if answer is None and time.monotonic() > deadline:
                     seconds = f"{OPENING_SECONDS:.0f} s"

@@ -1,8 +1,10 @@
 """Which MLflow a search is mirrored to, whether it answers, and MLflow's own user interface on it."""
 
 import os
+import re
 import socket
 import sys
+import tempfile
 import threading
 import urllib.error
 import urllib.request
@@ -28,6 +30,9 @@ _QUIET = {
     "GIT_PYTHON_REFRESH": "quiet",
 }
 
+# What is something else in a database's address than in a path: where its options begin, another character.
+_MISREAD = re.compile(r"\?|%[0-9A-Fa-f]{2}")
+
 
 @dataclass(frozen=True, slots=True)
 class Tracking:
@@ -49,9 +54,20 @@ class Tracking:
 
     @classmethod
     def choose(cls, uri: str | None, database: Path, artifacts: Path) -> "Tracking":
-        """As asked for, else ``MLFLOW_TRACKING_URI``, else the store's own database."""
+        """As asked for, else ``MLFLOW_TRACKING_URI``, else the store's own database.
+
+        Raises
+        ------
+        TrackingError
+            If MLflow can't have a database at the store's path.
+        """
         chosen = uri or os.environ.get("MLFLOW_TRACKING_URI") or None
         if chosen is None:
+            if misread := _MISREAD.search(str(database.absolute())):
+                raise TrackingError(
+                    f"{database.absolute()}: MLflow's database can't be there: {misread[0]} in its address is "
+                    "something else than in a path; name another --store, or a --tracking-uri"
+                )
             return cls(f"sqlite:///{database.absolute()}", artifacts.absolute(), database.absolute())
         is_server = chosen.startswith(("http://", "https://"))
         # A database leaves artifacts relative to whoever's folder it is called from, unless told where.
@@ -67,6 +83,10 @@ def prepare_mlflow() -> None:
     """Set what MLflow must find in the environment when it is first imported."""
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
+    try:
+        Path.home()
+    except RuntimeError:  # a container's user may have none, and MLflow does not load without
+        os.environ["HOME"] = tempfile.gettempdir()
 
 
 def check_answers(tracking: Tracking, remedy: str = REMEDY) -> None:

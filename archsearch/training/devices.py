@@ -7,6 +7,12 @@ from archsearch.errors import Refused
 MIB_PER_GIB = 1024
 
 
+def accelerators() -> list[str]:
+    """What Keras computes on besides the CPU, as it names it: ``"gpu:0"``."""
+    # All that the backend uses: JAX raises where it is asked for GPUs and there are none.
+    return [name for name in keras.distribution.list_devices() if not name.startswith("cpu")]
+
+
 def cap_gpu_memory(gib: float) -> None:
     """Take at most `gib` GiB of each GPU; to be called before anything has computed there.
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import keras
 
+from archsearch.training.devices import accelerators
+
 
 def environment(precision: str, jit_compile: bool, steps_per_execution: int = 1) -> dict[str, Any]:
     """What is recorded with each training.
@@ -18,11 +20,9 @@ def environment(precision: str, jit_compile: bool, steps_per_execution: int = 1)
     steps_per_execution : int
         Steps in one compiled call.
     """
-    # All that the backend uses: JAX raises where it is asked for GPUs and there are none.
-    devices = [name for name in keras.distribution.list_devices() if not name.startswith("cpu")]
     return {
         "backend": keras.backend.backend(),
-        "device": ", ".join(devices) if devices else "cpu",
+        "device": ", ".join(accelerators()) or "cpu",
         "jit_compile": jit_compile,
         "precision": precision,
         "steps_per_execution": steps_per_execution,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from real_command import run
+from real_command import IN_PROCESS, UNTRACKED, invoke, run
 
 DATA = Path(__file__).parents[2] / "../shared/data"
 SPACE = """\
@@ -16,13 +16,12 @@ name: photos
 data: {image_folder: photos, LEAKS}
 architectures: {small: dense 8}
 training: {epochs: 5}
-execution: {workers: 1}
 """
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder with images of two classes, fewer for validation than can be judged by."""
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder, with images of two classes, fewer for validation than can be judged by."""
     noise = np.random.default_rng(0)
     for part, count in (("train", 60), ("val", 20), ("test", 10)):
         for kind in ("cat", "dog"):
@@ -31,20 +30,21 @@ def folder(tmp_path: Path) -> Path:
             for number in range(count):
                 pixels = noise.integers(0, 256, (8, 8), dtype=np.uint8)
                 Image.fromarray(pixels).save(place / f"{number}.png")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path
 
 
-def search(folder: Path, leaks: str, *options: str):
-    (folder / "space.yaml").write_text(SPACE.replace("LEAKS", leaks))
-    cache = str(folder / "cache")
-    return run("run", "space.yaml", "--json", *options, cwd=folder, XDG_CACHE_HOME=cache)
+def search(leaks: str):
+    Path("space.yaml").write_text(SPACE.replace("LEAKS", leaks))
+    return invoke("run", "space.yaml", "--json", *IN_PROCESS, *UNTRACKED)
 
 
 @pytest.mark.slow
 def test_a_leak_is_refused_before_anything_is_trained_or_written(folder: Path) -> None:
     shutil.copy(folder / "photos/train/cat/3.png", folder / "photos/val/cat/leaked.png")
-    done = search(folder, "allow_leaks: false")
-    assert done.returncode == 2
+    done = search("allow_leaks: false")
+    assert done.exit_code == 2
     assert "space.yaml:2:8: data: " in done.stderr
     assert "train/cat/3.png = val/cat/leaked.png" in done.stderr
     assert "Traceback" not in done.stderr
@@ -55,8 +55,8 @@ def test_a_leak_is_refused_before_anything_is_trained_or_written(folder: Path) -
 def test_warnings_are_said_once_and_repeated_in_the_report(folder: Path) -> None:
     shutil.copy(folder / "photos/train/cat/3.png", folder / "photos/val/cat/leaked.png")
     (folder / "photos/train/dog/cut.png").write_bytes(b"\x89PNG\r\n\x1a\n cut")
-    done = search(folder, "allow_leaks: true")
-    assert done.returncode == 0, done.stderr
+    done = search("allow_leaks: true")
+    assert done.exit_code == 0, done.stderr
     warnings = [line for line in done.stderr.splitlines() if line.startswith("archsearch: data: ")]
     assert sum("leaked.png" in warning for warning in warnings) == 1
     assert sum("cut.png" in warning for warning in warnings) == 1
@@ -64,7 +64,7 @@ def test_warnings_are_said_once_and_repeated_in_the_report(folder: Path) -> None
     page = Path(folder / json.loads(done.stdout.splitlines()[-1])["report"]).read_text()
     assert "What to know about the data" in page
     assert "leaked.png" in page
-    again = search(folder, "allow_leaks: true")
+    again = search("allow_leaks: true")
     assert "archsearch: data: " not in again.stderr
 
 

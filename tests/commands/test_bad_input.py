@@ -9,16 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
-from real_command import TINY_SPACE, Searched, run
+from real_command import IN_PROCESS, TINY_SPACE, UNTRACKED, Searched, invoke
 
-from archsearch.cli import main
 from archsearch.errors import Refused
-
-
-def invoke(*words: str | Path) -> Result:
-    """Run the command in this process: for what is refused before anything heavy is loaded."""
-    return CliRunner().invoke(main, [str(word) for word in words], prog_name="archsearch")
 
 
 @pytest.fixture(autouse=True)
@@ -199,18 +192,18 @@ def test_help_names_every_exit_code_and_has_examples() -> None:
 
 
 @pytest.mark.slow
-def test_trainings_that_give_nan_are_recorded_and_if_all_do_the_exit_code_is_4(tmp_path: Path) -> None:
+def test_trainings_that_give_nan_are_recorded_and_if_all_do_the_exit_code_is_4() -> None:
     path = written(
         "name: hopeless\n"
         "data: digits\n"
         "architectures: {a: {dense: [{width: 32, l2: 10.0}]}, b: {dense: [{width: 16, l2: 10.0}]}}\n"
         "training: {epochs: 3, optimizer: sgd, learning_rate: 100.0}\n"
     )
-    done = run("run", path, "--json", cwd=tmp_path)
-    again = invoke("run", path, "--json")  # there is nothing left to do
-    for code, out in ((done.returncode, done.stdout), (again.exit_code, again.stdout)):
-        result = json.loads(out.splitlines()[-1])
-        assert (code, result["status"]) == (4, "all_failed")
+    done = invoke("run", path, "--json", *IN_PROCESS, *UNTRACKED)
+    again = invoke("run", path, "--json", *UNTRACKED)  # there is nothing left to do
+    for each in (done, again):
+        result = json.loads(each.stdout.splitlines()[-1])
+        assert (each.exit_code, result["status"]) == (4, "all_failed")
         assert result["trials"] == {
             "completed": 0,
             "stopped": 0,
@@ -224,10 +217,10 @@ def test_trainings_that_give_nan_are_recorded_and_if_all_do_the_exit_code_is_4(t
 
 
 @pytest.mark.slow
-def test_require_good_turns_a_search_without_a_good_model_into_exit_code_3(tmp_path: Path) -> None:
+def test_require_good_turns_a_search_without_a_good_model_into_exit_code_3() -> None:
     path = written("name: short\ndata: digits\narchitectures: {a: {dense: [8]}}\ntraining: {epochs: 1}\n")
-    assert run("run", path, "--require-good", cwd=tmp_path).returncode == 3
-    assert invoke("run", path).exit_code == 0
+    assert invoke("run", path, "--require-good", *IN_PROCESS, *UNTRACKED).exit_code == 3
+    assert invoke("run", path, *UNTRACKED).exit_code == 0
 
 
 def test_a_named_architecture_that_pools_its_image_away_is_refused_with_its_place() -> None:

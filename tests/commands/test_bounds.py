@@ -29,33 +29,46 @@ def in_hours(hours):
 )
 def test_the_bound_that_is_reached_first_ends_a_run(words, gpus, name, hours):
     until = in_hours(words["until"]) if "until" in words else None
-    bound = RunBounds(**words | {"until": until}).nearest(gpus)
+    bound = nearest(*RunBounds(**words | {"until": until}).each(gpus))
     assert bound.name == name
     assert bound.seconds_left == pytest.approx(hours * HOUR, abs=5)
 
 
 def test_hours_count_from_the_beginning_of_the_command_gpu_hours_from_that_of_the_trainings():
     bounds = RunBounds(hours=2.0, began=time.monotonic() - 1.5 * HOUR)
-    assert bounds.nearest().seconds_left == pytest.approx(0.5 * HOUR, abs=5)
-    bounds = RunBounds(max_gpu_hours=2.0, began=time.monotonic() - 1.5 * HOUR)
-    assert bounds.nearest(1).seconds_left == 2 * HOUR
+    assert bounds.nearest.seconds_left == pytest.approx(0.5 * HOUR, abs=5)
+    (bound,) = RunBounds(max_gpu_hours=2.0, began=time.monotonic() - 1.5 * HOUR).each(1)
+    assert bound.seconds_left == pytest.approx(2 * HOUR, abs=5)
+
+
+def test_a_machine_that_was_suspended_is_past_until_and_still_has_its_hours(monkeypatch):
+    """While it sleeps the clock of the wall goes on, and the monotonic one stands still."""
+    wall, asleep = time.time, [0.0]
+    monkeypatch.setattr(time, "time", lambda: wall() + sum(asleep))
+    bounds = tuple(RunBounds(hours=2.0, until=in_hours(3.0)).each())
+    assert nearest(*bounds).name == "--hours"
+    asleep.append(8 * HOUR)
+    ends = nearest(*bounds)
+    assert (ends.name, ends.seconds_left) == ("--until", pytest.approx(-5 * HOUR, abs=5))
+    (hours,) = (bound for bound in bounds if bound.name == "--hours")
+    assert hours.seconds_left == pytest.approx(2 * HOUR, abs=5)
 
 
 def test_bounds_of_a_start_leave_out_what_others_took_and_those_of_the_space_do_not():
     other = Session("here", 1, "", 1, 0.0, 3 * HOUR, "hours_reached", 0.0, 1)
-    of_search = Bounds(hours=4.0, gpu_hours=None).nearest([other], 1)
-    assert (of_search.name, of_search.seconds_left) == ("search.hours", HOUR)
-    of_run = RunBounds(hours=2.0, max_gpu_hours=2.0).nearest(1)
-    assert of_run.seconds_left == pytest.approx(2 * HOUR, abs=5)
-    assert nearest(of_search, of_run).name == "search.hours"
+    (of_search,) = Bounds(hours=4.0, gpu_hours=None).each([other], 1)
+    assert (of_search.name, of_search.seconds_left) == ("search.hours", pytest.approx(HOUR, abs=5))
+    of_run = tuple(RunBounds(hours=2.0, max_gpu_hours=2.0).each(1))
+    assert nearest(*of_run).seconds_left == pytest.approx(2 * HOUR, abs=5)
+    assert nearest(of_search, *of_run).name == "search.hours"
 
 
 def test_a_bound_says_what_it_was_and_what_to_do():
-    assert RunBounds(hours=2.0).nearest().why_ended() == "--hours (2) are used up; the same command goes on"
+    assert RunBounds(hours=2.0).nearest.why_ended() == "--hours (2) are used up; the same command goes on"
     until = datetime(2026, 12, 1, 6, tzinfo=UTC)
-    said = RunBounds(until=until).nearest().why_ended()
-    assert said == "it is 2026-12-01 06:00 UTC (--until); the same command goes on"
-    of_space = Bounds(hours=None, gpu_hours=3.0).nearest([], 1)
+    said = RunBounds(until=until).nearest.why_ended()
+    assert said == "it is past 2026-12-01 06:00 UTC (--until); the same command goes on"
+    (of_space,) = Bounds(hours=None, gpu_hours=3.0).each([], 1)
     assert of_space.why_ended(600.0) == (
         "the next trial takes about 10 min 00 s: more than was left of search.gpu_hours; to go on, raise "
         "them in the space"

@@ -8,11 +8,9 @@ from zlib import crc32
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from PIL import Image
-from real_command import Searched, run
-
-from archsearch.cli import main
+from real_command import Searched, invoke, run
 
 DATA = Path(__file__).parents[2] / "../shared/data"
 SPACE = "families: {dense: {depth: [1, 2], narrowest: 8, widest: [16, 32]}}\n"
@@ -26,7 +24,7 @@ def _in_a_fresh_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def check(text: str, *options: str) -> Result:
     Path("space.yaml").write_text(text)
-    return CliRunner().invoke(main, ["check", *options, "space.yaml"], prog_name="archsearch")
+    return invoke("check", *options, "space.yaml")
 
 
 def value(output: str, name: str) -> str:
@@ -98,13 +96,16 @@ def test_without_a_search_of_the_space_there_is_no_draft_of_its_time() -> None:
 
 
 @pytest.mark.slow
-def test_once_a_space_has_been_searched_the_time_of_a_search_is_drafted(searched: Searched) -> None:
-    done = run("check", "tiny.yaml", cwd=searched.folder)
-    assert done.returncode == 0, done.stderr
+def test_once_a_space_has_been_searched_the_time_of_a_search_is_drafted(
+    searched: Searched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(searched.folder)
+    done = invoke("check", "tiny.yaml")
+    assert done.exit_code == 0, done.stderr
     sentence = value(done.stdout, "time")
     assert sentence.startswith("4 trials, about ")
     assert f"each of 4 trials of {searched.result['search']} took" in sentence
-    elsewhere = run("check", "tiny.yaml", "--store", "elsewhere", cwd=searched.folder)
+    elsewhere = invoke("check", "tiny.yaml", "--store", "elsewhere")
     assert not re.search("^time ", elsewhere.stdout, re.MULTILINE)
 
 
@@ -122,18 +123,16 @@ class Mlp(keras_tuner.HyperModel):
 
 
 @pytest.mark.slow
-def test_what_a_hypermodel_declares_is_shown_and_one_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_what_a_hypermodel_declares_is_shown_and_one_that_is_not_there_is_refused() -> None:
     Path("mine.py").write_text(HYPERMODEL)
     space = "data: digits\nfamilies: {own: {hypermodel: 'mine:NAME'}}\n"
-    Path("space.yaml").write_text(space.replace("NAME", "Mlp"))
-    done = run("check", "space.yaml", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    done = check(space.replace("NAME", "Mlp"))
+    assert done.exit_code == 0, done.stderr
     assert value(done.stdout, "own") == "mine:Mlp: units 8, 16"
     assert "by default 610 parameters: own units=8" in done.stdout
     assert value(done.stdout, "size") == "architectures: HyperModels make them, not counted; 1 recipe"
-    Path("space.yaml").write_text(space.replace("NAME", "Mpl"))
-    refused = run("check", "space.yaml", cwd=tmp_path)
-    assert refused.returncode == 2
+    refused = check(space.replace("NAME", "Mpl"))
+    assert refused.exit_code == 2
     assert refused.stderr.startswith("space.yaml:2:12: families.own: ")
     assert "Traceback" not in refused.stderr
     assert refused.stdout == ""

@@ -1,11 +1,12 @@
 """A space is edited in the middle of its search, and the real command goes on with it."""
 
+import contextlib
 import json
 import re
 from pathlib import Path
 
 import pytest
-from real_command import run
+from real_command import IN_PROCESS, UNTRACKED, invoke
 
 from archsearch.study import Record
 
@@ -18,7 +19,6 @@ families:
   dense: {depth: {low: 1, high: 3}, narrowest: 16, widest: [32, 64]}
 training: {epochs: 1, batch_size: 64}
 search: {trials: 1}
-execution: {workers: 1}
 """
 EDITED = (
     FIRST.replace("high: 3", "high: 4")
@@ -30,7 +30,8 @@ WORDS = ["families.dense.depth: 1 to 3 → 1 to 4", "families.cnn: new", "archit
 
 def searched(folder: Path, space: str, *options: str):
     (folder / "tiny.yaml").write_text(space)
-    return run("run", "tiny.yaml", "--quiet", "--json", *options, cwd=folder)
+    with contextlib.chdir(folder):
+        return invoke("run", "tiny.yaml", "--quiet", "--json", *IN_PROCESS, *options)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def edited(tmp_path_factory):
     """The folder of a search that went on with an edited space, and what each command of it did."""
     folder = tmp_path_factory.mktemp("edited")
     first = searched(folder, FIRST)
-    assert first.returncode == 0, first.stderr
+    assert first.exit_code == 0, first.stderr
     return folder, searched(folder, EDITED), searched(folder, EDITED, "--continue")
 
 
@@ -49,10 +50,10 @@ def record_of(folder: Path) -> Record:
 
 def test_an_edited_space_is_refused_with_what_changed_until_it_is_to_be_gone_on_with(edited):
     folder, refused, done = edited
-    assert refused.returncode == 2
+    assert refused.exit_code == 2
     assert "".join(f"\n  {word}" for word in WORDS) in refused.stderr
     assert refused.stderr.endswith("\ngo on with --continue, or --new for another search\n")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert "archsearch: the search goes on with an edited space:" in done.stderr
     assert "".join(f"\n  {word}" for word in WORDS) in done.stderr
     with record_of(folder) as record:
@@ -82,7 +83,7 @@ def test_the_report_and_mlflow_say_when_what_changed(edited):
 def test_what_can_not_be_mixed_is_refused_also_with_continue_and_trains_nothing(edited):
     folder, *_ = edited
     refused = searched(folder, EDITED.replace("epochs: 1", "epochs: 3"), "--continue")
-    assert refused.returncode == 2
+    assert refused.exit_code == 2
     assert "\n  training.epochs: 1 → 3\n" in refused.stderr
     assert "--new" in refused.stderr
     with record_of(folder) as record:
@@ -92,8 +93,8 @@ def test_what_can_not_be_mixed_is_refused_also_with_continue_and_trains_nothing(
 def test_an_edit_of_a_complete_search_is_kept_and_says_how_to_search_it(edited):
     folder, *_ = edited
     more = EDITED.replace("dense 24·24", "dense 24·24, wide: dense 200")
-    done = searched(folder, more, "--continue")
-    assert done.returncode == 0, done.stderr
+    done = searched(folder, more, "--continue", *UNTRACKED)
+    assert done.exit_code == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["status"] == "nothing_to_do"
     assert "\n  architectures.wide: new\n" in done.stderr
     assert "raise search.trials or say --trials" in done.stderr

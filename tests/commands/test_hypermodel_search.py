@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("keras_tuner")
 
 import hypermodels_of_a_user as user
-from real_command import command, environment, run
+from real_command import IN_PROCESS, UNTRACKED, command, environment, invoke, run
 
 from archsearch.space import SearchSpace
 
@@ -44,7 +44,7 @@ class Slow(user.Stack):
     def build(self, hp):
         if hp.Int("units", 16, 64, step=16) > 16:
             Path(__file__).with_name("building").touch()
-            time.sleep(300)
+            time.sleep(3000)
         return super().build(hp)
 
 class Some(user.Stack):
@@ -81,7 +81,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def searched(folder: Path) -> dict:
     (folder / "own.yaml").write_text(SPACE)
-    first = run("run", "own.yaml", "--trials", "3", "--json", cwd=folder)
+    first = run("run", "own.yaml", "--trials", "3", "--json", *IN_PROCESS, *UNTRACKED, cwd=folder)
     assert first.returncode == 0, first.stderr
     done = run("run", "own.yaml", "--json", cwd=folder)
     assert done.returncode == 0, done.stderr
@@ -105,12 +105,15 @@ def test_a_named_line_takes_the_defaults_of_what_it_leaves_out(searched: dict) -
     assert small["architecture"] == 'small: own_fit units=16 activation="tanh" rate=0.001 batch_size=16'
 
 
-def test_a_printed_line_can_be_pasted_as_an_architecture(searched: dict, folder: Path) -> None:
+def test_a_printed_line_can_be_pasted_as_an_architecture(
+    searched: dict, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
     line = searched["best"]["architecture"].removeprefix("small: ")
     space = SPACE.replace('  small: own_fit units=16 activation="tanh"', f"  pasted: '{line}'")
     (folder / "pasted.yaml").write_text(space.replace("name: own", "name: pasted"))
-    done = run("check", "pasted.yaml", cwd=folder)
-    assert done.returncode == 0, done.stderr
+    done = invoke("check", "pasted.yaml")
+    assert done.exit_code == 0, done.stderr
     pasted = SearchSpace.from_yaml(folder / "pasted.yaml").named_architectures["pasted"]
     assert pasted.notation == line
 
@@ -137,11 +140,14 @@ def test_the_report_shows_the_hyperparameters(searched: dict) -> None:
     assert "scoped kind=" in page
 
 
-def test_hypermodels_that_cant_be_used_are_refused_before_anything_is_written(folder: Path) -> None:
+def test_hypermodels_that_cant_be_used_are_refused_before_anything_is_written(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
     families = "\n".join(f"  {name}: {{hypermodel: {reference}}}" for name, (reference, _) in FAULTY.items())
     (folder / "faulty.yaml").write_text(f"name: faulty\ndata: digits\nfamilies:\n{families}\n")
-    done = run("run", "faulty.yaml", cwd=folder)
-    assert done.returncode == 2, done.stderr
+    done = invoke("run", "faulty.yaml")
+    assert done.exit_code == 2, done.stderr
     assert "Traceback" not in done.stderr
     for family, (_, said) in FAULTY.items():
         line = next(line for line in done.stderr.splitlines() if f"families.{family}:" in line)
@@ -152,8 +158,9 @@ def test_hypermodels_that_cant_be_used_are_refused_before_anything_is_written(fo
 
 @pytest.mark.parametrize("word", ["run", "check"])
 def test_named_lines_that_cant_be_built_are_refused_all_at_once_with_their_places(
-    word: str, folder: Path
+    word: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(folder)
     lines = """\
   small: own_fit units=7
   large: own_fit units=64
@@ -162,8 +169,8 @@ constraints: {parameters: 4000}
 """
     named = '  small: own_fit units=16 activation="tanh"\n'
     (folder / "value.yaml").write_text(SPACE.replace(named, lines).replace("name: own", "name: value"))
-    done = run(word, "value.yaml", cwd=folder)
-    assert done.returncode == 2
+    done = invoke(word, "value.yaml")
+    assert done.exit_code == 2
     for place, said in (
         ("value.yaml:8:3: architectures.small: ", "units can't be 7: it is 16 to 64, step 16"),
         ("value.yaml:9:3: architectures.large: ", "4,810 parameters; constraints.parameters allows 4,000"),
@@ -177,10 +184,10 @@ def test_a_search_ends_at_once_while_it_waits_for_a_build(word: str, folder: Pat
     words = "name: slow\ndata: digits\nfamilies:\n  slow: {hypermodel: builds:Slow}\n"
     (folder / "slow.yaml").write_text(words + "training: {epochs: 1}\nsearch: {trials: 50}\n")
     store = f"slow-{word}"
-    value = {"--trials": "50", "--hours": "0.003"}[word]
+    value = {"--trials": "50", "--hours": "0.001"}[word]
     (folder / "building").unlink(missing_ok=True)
     process = subprocess.Popen(
-        command("run", "slow.yaml", "--json", "--store", store, word, value),
+        command("run", "slow.yaml", "--json", "--workers", "1", *UNTRACKED, "--store", store, word, value),
         cwd=folder,
         env=environment(),
         stdout=subprocess.PIPE,
@@ -188,7 +195,7 @@ def test_a_search_ends_at_once_while_it_waits_for_a_build(word: str, folder: Pat
         text=True,
     )
     if word == "--trials":
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while not (folder / "building").exists():
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
@@ -200,5 +207,5 @@ def test_a_search_ends_at_once_while_it_waits_for_a_build(word: str, folder: Pat
         assert process.returncode == 75, err
         assert json.loads(out.splitlines()[-1])["status"] == "interrupted"
     else:
-        out, err = process.communicate(timeout=200)
+        out, err = process.communicate(timeout=300)
         assert json.loads(out.splitlines()[-1])["status"] == "hours_reached", err

@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
-from real_command import TINY_SPACE, command, environment, run
+from click.testing import Result
+from real_command import IN_PROCESS, TINY_SPACE, UNTRACKED, command, environment, invoke
 
 from archsearch.records import Status
 from archsearch.study import Record
@@ -72,10 +74,10 @@ def ended(folder: Path) -> int:
 
 
 def wait_for(state: Callable[[], bool], process: subprocess.Popen) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not state():
         assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline, "nothing in two minutes"
+        assert time.monotonic() < deadline, "nothing in five minutes"
         time.sleep(0.02)
 
 
@@ -106,9 +108,11 @@ def hears_signals(process: subprocess.Popen) -> bool:
     return bool(int(caught, 16) >> (signal.SIGUSR1 - 1) & 1)
 
 
-def finish(folder: Path) -> dict:
-    done = run("run", "tiny.yaml", "--json", "--quiet", cwd=folder)
-    assert done.returncode == 0, done.stderr
+def again(folder: Path, *words: str) -> dict:
+    """What the same command says in the process of the test, run to its end."""
+    with contextlib.chdir(folder):
+        done = invoke("run", "tiny.yaml", "--json", "--quiet", *IN_PROCESS, *words)
+    assert done.exit_code == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -131,9 +135,9 @@ class Killed:
     folder: Path
     driver: int
     children: list[int]
-    second: subprocess.CompletedProcess[str]
-    report: subprocess.CompletedProcess[str]
-    listed: subprocess.CompletedProcess[str]
+    second: Result
+    report: Result
+    listed: Result
     children_left: list[int]
     before: dict
     result: dict
@@ -146,22 +150,22 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Killed:
         wait_until_have_ended(1, folder, process)
         children = _children(process.pid)
         process.send_signal(signal.SIGSTOP)  # else the search may end before it has been looked at
-        second, report = run("run", "tiny.yaml", cwd=folder), run("report", "tiny", cwd=folder)
-        listed = run("list", cwd=folder)
+        with contextlib.chdir(folder):
+            second, report, listed = invoke("run", "tiny.yaml"), invoke("report", "tiny"), invoke("list")
         process.send_signal(signal.SIGKILL)
         process.wait()
         left = _alive_after(10, children)
     before = {trial.number: trial for trial in trials(folder) if trial.status is not Status.RUNNING}
-    return Killed(folder, process.pid, children, second, report, listed, left, before, finish(folder))
+    return Killed(folder, process.pid, children, second, report, listed, left, before, again(folder))
 
 
 def test_a_second_process_is_refused_while_the_first_runs(killed: Killed) -> None:
-    assert killed.second.returncode == 99
+    assert killed.second.exit_code == 99
     assert f"process {killed.driver}" in killed.second.stderr
 
 
 def test_a_search_that_runs_is_listed_as_such_and_has_a_report(killed: Killed) -> None:
-    assert killed.report.returncode == 0
+    assert killed.report.exit_code == 0
     assert "running" in killed.listed.stdout
 
 
@@ -189,28 +193,29 @@ def test_a_killed_search_goes_on_and_trains_nothing_twice(killed: Killed) -> Non
 
 @pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")  # as above
 def test_signals_stop_within_seconds_with_exit_code_75_and_mlflow_closed(tmp_path: Path) -> None:
-    """One signal after the other, each once another trial has ended, to all processes at once; then another.
+    """Two signals come to all processes at once while they train, another one at the end of the search.
 
-    The last one comes while the report of the finished search is written.
+    That is while the report is written, or else while MLflow, which answers no more, is waited for.
     """
-    for count, number in enumerate((signal.SIGTERM, signal.SIGUSR1), 1):
-        with started(tmp_path, SPACE) as process:
-            wait_until_have_ended(ended(tmp_path) + 1, tmp_path, process)
-            for worker in _children(process.pid):
-                os.kill(worker, number)
-            out, _ = interrupt(process, number, signal.SIGINT)
-        result = json.loads(out.splitlines()[-1])
-        assert result["status"] == "interrupted"
-        assert count <= ended(tmp_path) < 6
     with started(tmp_path, SPACE) as process:
+        wait_until_have_ended(1, tmp_path, process)
+        for worker in _children(process.pid):
+            os.kill(worker, signal.SIGTERM)
+        out, _ = interrupt(process, signal.SIGTERM, signal.SIGUSR1)
+    assert json.loads(out.splitlines()[-1])["status"] == "interrupted"
+    before = ended(tmp_path)
+    assert before < 6
+    with started(tmp_path, SPACE) as process:
+        wait_until_have_ended(before + 1, tmp_path, process)
+        os.kill(_mirroring(process.pid), signal.SIGSTOP)
         wait_for(lambda: session(tmp_path).status == "finished", process)
         interrupt(process, signal.SIGINT)
-    again = finish(tmp_path)
-    assert again["status"] == "nothing_to_do"
-    assert Path(tmp_path, again["report"]).is_file()
+    result = again(tmp_path)
+    assert result["status"] == "nothing_to_do"
+    assert Path(result["report"]).is_file()
     assert all(trial.status in (Status.COMPLETED, Status.PRUNED) for trial in trials(tmp_path))
     # Closed at once where MLflow answered in time, else at the next start.
-    assert all(run.info.status != "RUNNING" for run in mlflow_runs(again))
+    assert all(run.info.status != "RUNNING" for run in mlflow_runs(result))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
@@ -250,24 +255,27 @@ with interrupts.Interrupts(owns_process=True):
 
 def test_a_full_disk_stops_a_search_which_goes_on_once_there_is_room(tmp_path: Path) -> None:
     space = SPACE.replace("trials: 6", "trials: 2")
-    with started(tmp_path, space, "--tracking", "later", most_bytes=200_000) as process:
-        _, err = process.communicate(timeout=120)
+    with started(tmp_path, space, *UNTRACKED, most_bytes=200_000) as process:
+        _, err = process.communicate(timeout=300)
     assert process.returncode == 75
     assert "is the disk full? Everything up to now is saved" in err
     assert "Traceback" not in err
     before = {trial.number: trial for trial in trials(tmp_path) if trial.status is not Status.RUNNING}
-    done = run("run", "tiny.yaml", "--json", "--quiet", "--tracking", "later", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    again(tmp_path, *UNTRACKED)
     after = trials(tmp_path)
     assert [trial.status for trial in after] == [Status.COMPLETED] * 2
     assert before.items() <= {trial.number: trial for trial in after}.items()
 
 
-def test_hours_are_a_bound_that_the_same_command_goes_on_from(tmp_path: Path) -> None:
-    (tmp_path / "tiny.yaml").write_text(SPACE)
-    done = run("run", "tiny.yaml", "--hours", "0.0003", "--json", cwd=tmp_path)
+def test_hours_are_a_bound_that_the_same_command_goes_on_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.yaml").write_text(SPACE)
+    # Its worker is not even ready when they are over.
+    done = invoke("run", "tiny.yaml", "--hours", "0.0003", "--json", *UNTRACKED)
     result = json.loads(done.stdout.splitlines()[-1])
-    assert (done.returncode, result["status"]) == (0, "hours_reached")
+    assert (done.exit_code, result["status"]) == (0, "hours_reached")
     assert sum(result["trials"].values()) == 0
     assert "--hours (0.0003) are used up; the same command goes on" in done.stderr
     assert "no trial has ended in this time" in done.stderr
@@ -276,6 +284,16 @@ def test_hours_are_a_bound_that_the_same_command_goes_on_from(tmp_path: Path) ->
 def _children(pid: int) -> list[int]:
     listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
     return [int(child) for child in listed.split()]
+
+
+def _mirroring(driver: int) -> int:
+    """The process that writes to MLflow."""
+    (found,) = (
+        child.pid
+        for child in psutil.Process(driver).children()
+        if "archsearch.tracking.following" in child.cmdline()
+    )
+    return found
 
 
 def _alive_after(seconds: float, processes: list[int]) -> list[int]:

@@ -9,10 +9,18 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
-from real_command import Searched, command, environment, free_port, run, serving
+from real_command import (
+    IN_PROCESS,
+    UNTRACKED,
+    Searched,
+    command,
+    environment,
+    free_port,
+    invoke,
+    run,
+    serving,
+)
 
-from archsearch.cli import main
 from archsearch.commands.result import judge
 from archsearch.records import Status
 from archsearch.study import Record
@@ -29,11 +37,6 @@ CURVES = (
     "recall",
     "auc",
 )
-
-
-def invoke(*words: str | Path) -> Result:
-    """Run the command in this process, as quickly as what it reads is read."""
-    return CliRunner().invoke(main, [str(word) for word in words], prog_name="archsearch")
 
 
 def recorded(searched: Searched):
@@ -153,12 +156,15 @@ def test_the_same_command_again_redraws_without_tensorflow(searched: Searched) -
     assert not imported & {"tensorflow", "keras", "mlflow", "sklearn"}
 
 
-def test_more_trials_extend_a_finished_search(searched: Searched, tmp_path: Path) -> None:
+def test_more_trials_extend_a_finished_search(
+    searched: Searched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(searched.folder, folder)
-    done = run("run", "tiny.yaml", "--trials", "6", "--json", cwd=folder)
+    monkeypatch.chdir(folder)
+    done = invoke("run", "tiny.yaml", "--trials", "6", "--json", *IN_PROCESS, *UNTRACKED)
     result = json.loads(done.stdout.splitlines()[-1])
-    assert (done.returncode, sum(result["trials"].values())) == (0, 6)
+    assert (done.exit_code, sum(result["trials"].values())) == (0, 6)
     kept = Searched(folder, result, "")
     before, after = recorded(searched).trials, recorded(kept).trials
     assert [trial.runs[0].epochs for trial in after[:4]] == [trial.runs[0].epochs for trial in before]
@@ -208,7 +214,7 @@ def test_a_search_cut_off_after_its_last_trial_is_set_right_by_the_same_command(
         db.execute("UPDATE sessions SET status = 'running'")
     db.close()
     assert " interrupted " in invoke("list").stdout
-    result = json.loads(run("run", "tiny.yaml", "--json", cwd=folder).stdout.splitlines()[-1])
+    result = json.loads(invoke("run", "tiny.yaml", "--json").stdout.splitlines()[-1])
     assert (result["status"], result["ranking"]) == ("nothing_to_do", searched.result["ranking"])
     assert " finished " in invoke("list").stdout
     assert "The search is complete" in Path(result["report"]).read_text()
@@ -219,6 +225,6 @@ def test_two_searches_can_start_at_once_in_a_fresh_store(tmp_path: Path) -> None
     for name in ("one", "two"):
         space = f"name: {name}\ndata: digits\narchitectures: {{a: {{dense: [8]}}}}\ntraining: {{epochs: 1}}\n"
         (tmp_path / f"{name}.yaml").write_text(space)
-        words = command("run", f"{name}.yaml", "--quiet")
+        words = command("run", f"{name}.yaml", "--quiet", *IN_PROCESS)
         processes.append(subprocess.Popen(words, cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL))
     assert [process.wait(timeout=200) for process in processes] == [0, 0]

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from made_up import epoch, recorded, space, trial
-from real_command import Searched, run
+from real_command import Searched, invoke
 
 from archsearch.cli import main
 from archsearch.errors import ArchsearchError, SearchLocked, StorageFull, StoreError
 from archsearch.records import SearchSnapshot, Status, TrainingRun
-from archsearch.study import Mirrored, Outcome, Place, Record, Store
-from archsearch.study.holding import Hold
+from archsearch.study import Mirrored, Outcome, Place, Record, Store, holding
+from archsearch.study.holding import Hold, Sighting
 from archsearch.study.pruning import delete
 from archsearch.tracking import own_uri
 from archsearch.tracking.mirror import TRIAL_TAG, UID_TAG
@@ -220,9 +220,9 @@ def test_all_logs_go_before_a_file_is_written_for_which_a_full_disk_has_no_room(
     places = [search(store, "made-up-1"), search(store, "made-up-2")]
     lock = Place.lock
 
-    def full(of: Place) -> Hold:
+    def full(of: Place, seen: Sighting) -> Hold:
         assert not any(list(place.logs.iterdir()) for place in places)
-        return lock(of)
+        return lock(of, seen)
 
     monkeypatch.setattr(Place, "lock", full)
     assert told(store, "--older-than", "90d").exit_code == 0
@@ -236,7 +236,7 @@ def test_a_search_that_can_not_be_held_keeps_no_other_from_making_room(
     shutil.rmtree(first.logs)
     before = tree(first.folder)
 
-    def refused(of: Place) -> Hold:
+    def refused(of: Place, _: Sighting) -> Hold:
         raise error(f"{of.id} can't be held")
 
     monkeypatch.setattr(Place, "lock", refused)
@@ -286,6 +286,57 @@ def test_a_search_that_is_run_while_mlflow_is_asked_keeps_everything(
     assert "left alone: made-up-1: process" in result.stdout
     assert f"nothing to remove in store {store.path}" in result.stdout
     assert tree(place.models) | tree(place.logs) == before
+
+
+def test_searches_killed_with_their_machine_are_waited_for_once_and_together(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 2, 3):
+        place = search(store, f"made-up-{number}")
+        long_ago = time.time() - 100 * DAY
+        last_sign = {"host": "gpu1", "boot": "an earlier one", "pid": 7, "since": long_ago, "beats": 3}
+        (place.folder / holding.HOLDER).write_text(json.dumps({**last_sign, "at": long_ago}))
+    clock = Clock()
+    monkeypatch.setattr(holding, "time", clock)
+    assert len(object_of(store)["searches"]) == 3
+    assert clock.slept == pytest.approx(holding.PACE.watch, abs=holding.PACE.beat)
+
+
+class Clock:
+    """The time, of which waiting takes none."""
+
+    def __init__(self) -> None:
+        self.slept = 0.0
+
+    def time(self) -> float:
+        return time.time()
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.slept
+
+    def sleep(self, seconds: float) -> None:
+        self.slept += seconds
+
+
+def test_weights_behind_a_link_stay_which_is_said(store: Store, tmp_path: Path) -> None:
+    place = search(store, "made-up-1")
+    place.models.rename(tmp_path / "elsewhere")
+    place.models.symlink_to(tmp_path / "elsewhere")
+    before, record = tree(tmp_path / "elsewhere"), place.snapshot()
+    for words in (("--dry-run",), ()):
+        result = told(store, "--older-than", "90d", *words)
+        assert result.exit_code == 2
+        assert f"archsearch: {place.models}: a symbolic link; nothing is removed behind it" in result.stderr
+    assert tree(tmp_path / "elsewhere") == before
+    assert repr(place.snapshot()) == repr(record), "no weights are forgotten that are there"
+    assert not list(place.logs.iterdir())
+
+
+def test_an_empty_folder_of_weights_may_be_a_link(store: Store, tmp_path: Path) -> None:
+    place = search(store, "made-up-1")
+    shutil.rmtree(place.models)
+    place.models.symlink_to(tmp_path)
+    assert told(store, "--older-than", "90d").exit_code == 0
 
 
 def test_logs_behind_a_link_stay(store: Store, tmp_path: Path) -> None:
@@ -367,8 +418,8 @@ def test_a_pruned_search_is_reported_and_run_as_before(
     assert artifacts(store) == []
 
     assert CliRunner().invoke(main, ["report", "tiny"]).exit_code == 0
-    again = run("run", "tiny.yaml", "--json", cwd=Path.cwd())
-    assert again.returncode == 0, again.stderr
+    again = invoke("run", "tiny.yaml", "--json")
+    assert again.exit_code == 0, again.stderr
     result = json.loads(again.stdout.splitlines()[-1])
     assert result["ranking"] == searched.result["ranking"]
     assert Path(result["best"]["model"]).is_file()

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from real_command import TINY_SPACE, run
+from real_command import IN_PROCESS, TINY_SPACE, invoke
 
 pytestmark = [
     pytest.mark.slow,
@@ -13,17 +13,20 @@ pytestmark = [
 ]
 
 
-def test_a_search_that_mlflow_refuses_is_not_said_to_have_been_killed(tmp_path: Path) -> None:
+def test_a_search_that_mlflow_refuses_is_not_said_to_have_been_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from mlflow import MlflowClient
 
     uri = f"sqlite:///{tmp_path}/team.db"
     client = MlflowClient(uri)
     client.delete_experiment(client.create_experiment("tiny"))
-    (tmp_path / "tiny.yaml").write_text(TINY_SPACE)
-    done = run("run", "tiny.yaml", "--tracking-uri", uri, cwd=tmp_path)
-    assert done.returncode == 2
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.yaml").write_text(TINY_SPACE)
+    done = invoke("run", "tiny.yaml", "--tracking-uri", uri, *IN_PROCESS)
+    assert done.exit_code == 2
     assert "was deleted; restore it" in done.stderr
-    status = json.loads(run("status", "--json", cwd=tmp_path).stdout)
+    status = json.loads(invoke("status", "--json").stdout)
     (search,) = status["searches"]
     assert search["state"] == "resumable"
     assert "was deleted" in search["reason"]

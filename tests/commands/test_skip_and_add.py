@@ -7,7 +7,6 @@ import pytest
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 from made_up import space, trial
-from real_command import run as run_really
 from steered import at_work
 
 from archsearch.architecture import Architecture, DenseBlock
@@ -216,24 +215,19 @@ def test_a_search_that_is_not_there_is_named(tmp_path, words):
 
 
 @pytest.mark.slow
-def test_a_hypermodel_is_built_and_added_with_all_its_values(tmp_path):
+def test_a_hypermodel_is_built_and_added_with_all_its_values(tmp_path, monkeypatch):
     """From the folder of the space's file, where the user's modules are."""
     families = {"mine": {"hypermodel": "hypermodels_of_a_user:Stack"}}
-    modules = Path(__file__).parent.parent
     with at_work(tmp_path, families=families, constraints={"parameters": 4_000}) as search:
-        (hypermodels, no_such_module, too_large) = (
-            run_really("add", "made-up", line, "--store", search.store, cwd=cwd)
-            for line, cwd in (
-                ("mine units=48", modules),
-                ("mine units=48", tmp_path),
-                ("mine units=64", modules),
-            )
-        )
-        assert hypermodels.returncode == 0, hypermodels.stderr
-        (added,) = requests(search)
+        monkeypatch.chdir(Path(__file__).parent.parent)
+        code, said, (added,) = run(search, "add", "mine units=48")
+        assert code == 0, said
+        too_large = run(search, "add", "mine units=64")
+        monkeypatch.chdir(tmp_path)
+        no_such_module = run(search, "add", "mine units=48")
     assert added.architecture.family == "mine"
     assert dict(added.architecture.values) == {"units": 48, "activation": "relu", "rate": 1e-3}
-    assert no_such_module.returncode == 2
-    assert no_such_module.stderr.endswith("; run this in the folder of the search's space file\n")
-    assert too_large.returncode == 2
-    assert "4,810 parameters; constraints.parameters allows 4,000" in too_large.stderr
+    assert no_such_module[0] == 2
+    assert no_such_module[1].endswith("; run this in the folder of the search's space file\n")
+    assert too_large[0] == 2
+    assert "4,810 parameters; constraints.parameters allows 4,000" in too_large[1]

@@ -1,4 +1,4 @@
-"""A real search that is watched and steered from other processes while it runs, and after it."""
+"""A real search that is watched and steered from another process while it runs, and after it."""
 
 import contextlib
 import json
@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import pytest
-from real_command import TINY_SPACE, command, environment, run
+from real_command import TINY_SPACE, UNTRACKED, command, environment, invoke
 
 from archsearch.records import Status
 from archsearch.study import Record, Store
@@ -29,7 +29,7 @@ def trials(folder):
 
 def wait_until_trained(number, folder, process):
     """Wait until a trial has an epoch."""
-    deadline = time.monotonic() + 150
+    deadline = time.monotonic() + 300
     while not any(trial.number == number and trial.runs for trial in trials(folder)):
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < deadline
@@ -39,24 +39,25 @@ def wait_until_trained(number, folder, process):
 @contextlib.contextmanager
 def started(folder):
     """The search at work; it is to end by itself."""
-    words = command("run", "tiny.yaml", "--json", "--quiet", "--tracking", "later")
+    words = command("run", "tiny.yaml", "--json", "--quiet", *UNTRACKED)
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(words, cwd=folder, env=environment(), **pipes) as process:
         try:
             yield process
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=300)
             assert process.returncode == 0, err
             assert json.loads(out.splitlines()[-1])["trials"]["skipped"] == len(trials(folder))
         finally:
             process.kill()
 
 
-def test_a_running_search_is_watched_and_steered_and_one_that_ended_goes_on(tmp_path):
+def test_a_running_search_is_watched_and_steered_and_one_that_ended_goes_on(tmp_path, monkeypatch):
     def steer(*words):
-        done = run(*words, cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
+        done = invoke(*words)
+        assert done.exit_code == 0, done.stderr
         return done.stdout
 
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "tiny.yaml").write_text(SPACE)
     with started(tmp_path) as process:
         wait_until_trained(0, tmp_path, process)

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from real_command import free_port, run
+from real_command import IN_PROCESS, free_port, invoke
 
 pytestmark = pytest.mark.slow
 
@@ -13,14 +13,18 @@ name: NAME
 data: digits
 architectures: {small: {dense: [8]}, wide: {dense: [[32, 0.2]]}}
 training: {epochs: 2, batch_size: 128}
-execution: {workers: 1}
 """
 
 
-def search(name: str, folder: Path, *words: str, **changes: str) -> dict:
-    (folder / "space.yaml").write_text(SPACE.replace("NAME", name))
-    done = run("run", "space.yaml", "--json", *words, cwd=folder, **changes)
-    assert done.returncode == 0, done.stderr
+@pytest.fixture(autouse=True)
+def _in_a_fresh_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def search(name: str, *words: str) -> dict:
+    Path("space.yaml").write_text(SPACE.replace("NAME", name))
+    done = invoke("run", "space.yaml", "--json", *IN_PROCESS, *words)
+    assert done.exit_code == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1]) | {"stderr": done.stderr}
 
 
@@ -33,9 +37,10 @@ def runs_of(uri: str, name: str):
 
 
 def test_the_server_named_in_the_environment_gets_runs_and_artifacts(
-    mlflow_server: str, tmp_path: Path
+    mlflow_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    result = search("remote", tmp_path, MLFLOW_TRACKING_URI=mlflow_server)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_server)
+    result = search("remote")
     assert result["tracking_uri"] == mlflow_server
     client, runs = runs_of(mlflow_server, "remote")
     assert [run_.info.status for run_ in runs] == ["FINISHED"] * 3
@@ -45,12 +50,12 @@ def test_the_server_named_in_the_environment_gets_runs_and_artifacts(
     assert not (tmp_path / "mlruns" / "mlflow.db").exists()
 
 
-def test_a_server_that_is_away_is_mirrored_to_at_the_next_start(mlflow_server: str, tmp_path: Path) -> None:
+def test_a_server_that_is_away_is_mirrored_to_at_the_next_start(mlflow_server: str) -> None:
     away = f"http://127.0.0.1:{free_port()}"
-    first = search("later", tmp_path, "--tracking", "later", "--tracking-uri", away)
+    first = search("later", "--tracking", "later", "--tracking-uri", away)
     assert first["experiment_id"] is None
     assert "not mirrored to MLflow" in first["stderr"]
-    second = search("later", tmp_path, "--tracking-uri", mlflow_server)
+    second = search("later", "--tracking-uri", mlflow_server)
     assert second["status"] == "nothing_to_do"
     client, runs = runs_of(mlflow_server, "later")
     assert len(runs) == 3

@@ -25,9 +25,10 @@ def setup_in(tmp_path, fingerprint=FINGERPRINT, folder=HERE):
     return Setup(DIGITS, fingerprint, folder, tmp_path / "models")
 
 
-def workers(tmp_path, count, limits=LIMITS, **words):
-    slots = [Slot(f"worker {number}", None, ON_CPU) for number in range(count)]
-    return WorkerPool(setup_in(tmp_path, **words), slots, limits, tmp_path / "logs")
+def workers(tmp_path, count, limits=LIMITS, gpu=None, remark=lambda _: None, **words):
+    """Workers on the CPU, whatever `gpu` they were given; `remark` is told what the user should know."""
+    slots = [Slot(f"worker {number}", gpu, ON_CPU) for number in range(count)]
+    return WorkerPool(setup_in(tmp_path, **words), slots, limits, tmp_path / "logs", remark)
 
 
 def training(trial, epochs=2, seeds=(0,), hypermodel=None):

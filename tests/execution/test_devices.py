@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archsearch.errors import Refused
+from archsearch.errors import GpusBusy, Refused
 from archsearch.execution import machine
 from archsearch.execution.devices import Gpu, visible_fault, visible_gpus
 from archsearch.execution.slots import gpus_of, slots_for, workers_of
@@ -32,10 +32,10 @@ GPU 1: NVIDIA A100-SXM4-40GB (UUID: {UUIDS[1]})
 def nvidia_smi(tmp_path, monkeypatch):
     """A machine whose ``nvidia-smi`` lists what it is called with; None for a machine without one.
 
-    `memory` is that of each GPU in MiB, or of those that it names.
+    `memory` is what is free of each GPU, or of those that it names, `total` all of each; in MiB.
     """
 
-    def lists(text, memory="40960"):
+    def lists(text, memory="40960", total="40960"):
         path = tmp_path / "nvidia-smi"
         path.unlink(missing_ok=True)
         if text is not None:
@@ -43,7 +43,9 @@ def nvidia_smi(tmp_path, monkeypatch):
             cases = "".join(f"--id={name}) echo '{size}';;\n" for name, size in sizes.items())
             listing = f"cat <<'END'\n{text}END\n"
             path.write_text(
-                f'#!/bin/sh\nif [ "$1" = -L ]; then {listing}else case "$1" in\n{cases}esac\nfi\n'
+                f'#!/bin/sh\nif [ "$1" = -L ]; then {listing}'
+                f"elif [ \"$2\" = --query-gpu=memory.total ]; then echo '{total}'\n"
+                f'else case "$1" in\n{cases}esac\nfi\n'
             )
             path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
@@ -179,6 +181,8 @@ def test_more_gpus_than_there_are_are_refused_with_what_was_found(nvidia_smi, mo
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     with pytest.raises(Refused, match=r"execution\.gpus is 1; found here: none"):
         slots_for(Execution(gpus=1))
+    with pytest.raises(Refused, match=r"^--gpus is 1; found here: none"):
+        slots_for(Execution(gpus=1), gpus_word="--gpus")
 
 
 FREE = {UUIDS[0]: "4000", UUIDS[1]: "30000", "0": "4000", "1": "30000"}
@@ -208,20 +212,40 @@ def test_only_gpus_with_enough_free_memory_are_used_and_those_with_most_first(nv
         (
             "all",
             40,
-            r"40 GB: no GPU has so much free; found here: GPU 0 4\.2 GB, GPU 1 31\.5 GB; ask for less",
+            r"40 GB: no GPU has so much free; found here: GPU 0 4\.2 GB, GPU 1 31\.5 GB; come again when",
         ),
         (1, 40, "40 GB: no GPU has so much free"),
         (2, 8, "8 GB: only 1 of the 2 GPUs asked for have so much free; found here: GPU 0 4"),
     ],
 )
-def test_too_few_gpus_with_enough_free_memory_are_refused_with_what_each_has(nvidia_smi, gpus, least, told):
+def test_where_others_use_too_much_of_the_gpus_another_start_may_find_them_free(
+    nvidia_smi, gpus, least, told
+):
+    nvidia_smi(TWO, FREE)
+    with pytest.raises(GpusBusy, match=f"--min-free-gpu-memory {told}") as busy:
+        slots_for(Execution(gpus=gpus), least * 10**9)
+    assert busy.value.exit_code == 99
+
+
+@pytest.mark.parametrize(
+    ("gpus", "least", "told"),
+    [
+        (
+            "all",
+            44,
+            r"44 GB: no GPU has so much free; .* GPU 0 4\.2 GB, GPU 1 31\.5 GB; ask for less$",
+        ),
+        (3, 8, "8 GB: only 1 of the 3 GPUs asked for have so much free; .*; ask for less$"),
+    ],
+)
+def test_more_free_memory_than_there_will_ever_be_is_refused(nvidia_smi, gpus, least, told):
     nvidia_smi(TWO, FREE)
     with pytest.raises(Refused, match=f"--min-free-gpu-memory {told}"):
         slots_for(Execution(gpus=gpus), least * 10**9)
 
 
 def test_free_memory_that_nvidia_smi_does_not_say_is_not_taken_for_enough(nvidia_smi, monkeypatch):
-    nvidia_smi(TWO, FREE | {UUIDS[1]: "[N/A]"})
+    nvidia_smi(TWO, FREE | {UUIDS[1]: "[N/A]"}, total="[N/A]")
     with pytest.raises(Refused, match=r"GPU 0 4\.2 GB, GPU 1 \(nvidia-smi does not say\)"):
         slots_for(Execution(), 8 * 10**9)
     nvidia_smi(None)
@@ -231,6 +255,9 @@ def test_free_memory_that_nvidia_smi_does_not_say_is_not_taken_for_enough(nvidia
     with pytest.raises(
         Refused, match=r"found here with CUDA_VISIBLE_DEVICES=0: GPU 0 \(nvidia-smi does not say\)"
     ):
+        slots_for(Execution(), 10**9)
+    nvidia_smi(TWO, "[N/A]")
+    with pytest.raises(Refused, match=r"GPU 0 \(nvidia-smi does not say\)"):
         slots_for(Execution(), 10**9)
 
 
@@ -280,7 +307,7 @@ def test_jax_is_told_the_cap_on_gpu_memory_as_a_share_of_it(nvidia_smi, monkeypa
     assert "XLA_PYTHON_CLIENT_MEM_FRACTION" not in slots_for(Execution(gpu_memory=10))[0].environment
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     assert slots_for(Execution(gpu_memory=10))[0].environment["XLA_PYTHON_CLIENT_MEM_FRACTION"] == "0.2500"
-    nvidia_smi(TWO, memory="[N/A]")
+    nvidia_smi(TWO, total="[N/A]")
     with pytest.raises(Refused, match=r"execution\.gpu_memory can't be kept to with JAX on GPU 0"):
         slots_for(Execution(gpu_memory=10))
 

@@ -1,6 +1,7 @@
 """Trainings in the search's own process are those of a worker process."""
 
 import time
+from dataclasses import replace
 
 import pytest
 from real_workers import DIGITS, answered, events, setup_in, training, workers
@@ -90,6 +91,21 @@ def test_without_gpus_they_are_hidden_from_the_searchs_own_process(tmp_path, mon
     executor = local_executor(setup_in(tmp_path), Execution(workers=0, gpus=0), (), tmp_path / "logs")
     with pytest.raises(Refused, match="computes on a GPU already"):
         events(executor, lambda seen: seen, seconds=30)
+
+
+def test_without_a_gpu_nothing_is_trained_where_one_was_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
+    executor = InProcess(replace(setup_in(tmp_path), gpus_asked="--gpus is 1"))
+    told = (
+        r"^--gpus is 1; TensorFlow sees no GPU \(CUDA_VISIBLE_DEVICES=7\): it needs a driver, whose "
+        r"nvidia-smi lists one, and archsearch with its extra 'gpu'; --gpus 0 trains on the CPU$"
+    )
+    try:
+        executor.submit(training(0, epochs=1))
+        with pytest.raises(Refused, match=told):
+            events(executor, lambda seen: seen)
+    finally:
+        executor.close()
 
 
 def test_other_data_than_the_search_began_with_end_it(tmp_path):

@@ -10,15 +10,21 @@ from real_workers import LIMITS, answered, events, training, worker_of, workers
 
 from archsearch.errors import ArchsearchError, DataError
 from archsearch.execution import EpochEnded
+from archsearch.execution.devices import Gpu
 from archsearch.records import Ending, Status
 
 PRUNED = Ending(Status.PRUNED, "worse than others")
 
 
 @pytest.fixture(scope="module")
-def pool(tmp_path_factory):
+def remarks():
+    return []
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory, remarks):
     folder = tmp_path_factory.mktemp("pool")
-    pool = workers(folder, 2)
+    pool = workers(folder, 2, gpu=Gpu("7", "GPU 7"), remark=remarks.append)
     yield pool
     pool.close()
 
@@ -40,6 +46,16 @@ def test_as_many_trainings_run_at_once_as_there_are_workers_and_wait_for_answers
     assert {event.run.model for event in ended} == {"trial-0-seed-0.keras", "trial-1-seed-0.keras"}
     models = pool._workers[0]._setup.models
     assert all((models / event.run.model).is_file() for event in ended)
+
+
+@pytest.mark.slow
+def test_workers_that_do_not_see_the_gpu_they_were_given_train_on_the_cpu_which_is_said_once(pool, remarks):
+    pool.submit(training(40, epochs=1))
+    pool.submit(training(41, epochs=1))
+    _, ended = answered(pool, 2)
+    assert [event.run.environment["device"] for event in ended] == ["cpu", "cpu"]
+    (said,) = remarks
+    assert said.startswith("trainings run on the CPU: TensorFlow sees no GPU (CUDA_VISIBLE_DEVICES")
 
 
 @pytest.mark.slow

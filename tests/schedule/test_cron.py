@@ -89,15 +89,19 @@ def test_a_start_is_skipped_while_the_one_before_runs_and_the_log_says_so(tmp_pa
     assert abs(datetime.fromisoformat(note["time"]) - datetime.now(UTC)) < timedelta(minutes=1)
 
 
-def test_a_failure_is_one_line_for_the_mail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    failing = tmp_path / "archsearch"
-    failing.write_text("#!/bin/sh\necho broken >&2; exit 2\n")
-    failing.chmod(0o755)
-    monkeypatch.setattr(cron, "program", lambda: (str(failing),))
+@pytest.mark.parametrize("code", [1, 2, 75, 99, 137])
+def test_a_failure_is_one_line_for_the_mail_and_a_search_that_left_the_gpus_to_others_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    ending = tmp_path / "archsearch"
+    ending.write_text(f"#!/bin/sh\necho said >&2; exit {code}\n")
+    ending.chmod(0o755)
+    monkeypatch.setattr(cron, "program", lambda: (str(ending),))
     made = job(folder=tmp_path, store=tmp_path / "100 %")
     done = by_cron(cron.command(made))
-    assert done.stdout == f"archsearch digits: exit code 2; see {tmp_path}/100 %/logs/digits.log\n"
-    assert cron.log(made).read_text() == "broken\n"
+    mail = f"archsearch digits: exit code {code}; see {tmp_path}/100 %/logs/digits.log\n"
+    assert done.stdout == ("" if code == 99 else mail)
+    assert cron.log(made).read_text() == "said\n"
 
 
 def test_logs_are_added_to(tmp_path: Path) -> None:

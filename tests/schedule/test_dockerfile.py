@@ -55,6 +55,14 @@ def test_the_image_has_the_versions_that_were_tested_and_an_extra_that_exists() 
     assert extras == {"cpu", "gpu"} <= set(project["optional-dependencies"])
 
 
+def test_the_image_of_next_year_begins_with_the_one_of_today() -> None:
+    (base,) = re.findall(r"^FROM (.*)$", DOCKERFILE, re.MULTILINE)
+    assert base == "python:${PYTHON}-slim-bookworm"
+    (version,) = re.findall(r"^ARG PYTHON=(\d+\.\d+)\.\d+$", DOCKERFILE, re.MULTILINE)
+    project = tomllib.loads((TREE / "pyproject.toml").read_text())["project"]
+    assert project["requires-python"].startswith(f">={version},"), "the one that the versions were tested by"
+
+
 def test_the_image_and_the_jobs_have_one_user_and_the_same_places_to_write_to() -> None:
     job = Job("nightly", "digits", Path("/w"), Path("/w/mlruns"))
     (file,) = kubernetes.render([job], "archsearch:cpu")
@@ -63,5 +71,7 @@ def test_the_image_and_the_jobs_have_one_user_and_the_same_places_to_write_to() 
     user = pod["securityContext"]["runAsUser"]
     assert re.search(rf"^USER {user}:{user}$", DOCKERFILE, re.MULTILINE)
     assert re.search(rf"^WORKDIR {container['workingDir']}$", DOCKERFILE, re.MULTILINE)
-    assert re.search("^ENV HOME=/tmp$", DOCKERFILE, re.MULTILINE)
-    assert {"name": "HOME", "value": "/tmp"} in container["env"]
+    (variables,) = re.findall("^ENV (.*)$", DOCKERFILE, re.MULTILINE)
+    assert dict(word.split("=") for word in variables.split()) == {
+        variable["name"]: variable["value"] for variable in container["env"]
+    }

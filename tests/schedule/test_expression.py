@@ -11,8 +11,8 @@ from made_jobs import EXPRESSIONS
 
 from archsearch.schedule.expression import Expression, parse
 
-# What Slurm's, Kubernetes' and every cron's own readers take alike.
-COMMON = re.compile(r"(\*(/\d+)?|\d+(-\d+(/\d+)?)?)(,(\*(/\d+)?|\d+(-\d+(/\d+)?)?))*")
+# What Slurm's, Kubernetes' and every cron's own readers take, and mean the same by.
+COMMON = re.compile(r"\*|\*/[1-9]\d*|\d+(-\d+)?(,\d+(-\d+)?)*")
 
 
 def parsed(text: str) -> Expression:
@@ -35,9 +35,42 @@ def test_what_is_written_means_what_was_said(text: str) -> None:
 @settings(max_examples=50)
 @given(EXPRESSIONS)
 def test_what_is_written_has_numbers_only_and_no_7_for_sunday(text: str) -> None:
-    *others, weekday = parsed(text).text.split()
+    try:
+        *others, weekday = parse(text, has_both_days=False).text.split()
+    except ValueError as error:
+        assume(not re.search("no month|days that match both", str(error)))
+        raise
     assert all(COMMON.fullmatch(field) for field in (*others, weekday))
-    assert "7" not in re.sub(r"/\d+", "", weekday)
+    # Slurm counts the steps of a week from Monday, all others from Sunday.
+    assert not set(weekday) & set("7/")
+
+
+@settings(max_examples=50)
+@given(EXPRESSIONS)
+def test_only_what_some_schedulers_can_not_say_is_refused_for_them(text: str) -> None:
+    """They start on days of either field; cron, where one begins with ``*``, on those of both."""
+    expression = parsed(text)
+    restricts_both = len(expression.days) < 31 and len(expression.weekdays) < 7
+    if restricts_both and not expression.either_day:
+        with pytest.raises(ValueError, match="days that match both"):
+            parse(text, has_both_days=False)
+    else:
+        assert parse(text, has_both_days=False) == expression
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("0 2 */2 * mon", "day of month: '*/2' beside day of week 'mon': cron starts on days that match "),
+        ("0 2 13 * */2", "day of week: '*/2' beside day of month '13': cron starts on days that match both"),
+    ],
+)
+def test_of_two_fields_for_days_that_are_read_differently_the_one_with_the_step_is_named(
+    text: str, message: str
+) -> None:
+    assert parse(text).either_day is False
+    with pytest.raises(ValueError, match=re.escape(message)):
+        parse(text, has_both_days=False)
 
 
 @settings(max_examples=50)
@@ -56,6 +89,12 @@ def test_what_is_written_is_left_as_it_is(text: str) -> None:
         ("0 22 * JAN 7", "0 22 * 1 0"),
         ("0 22 * * 5-7", "0 22 * * 0,5,6"),
         ("5/20 * * * *", "5,25,45 * * * *"),
+        ("0 8-18/3 * * *", "0 8,11,14,17 * * *"),  # to Slurm those of 0, 3, 6, ... among 8 to 18
+        ("*/20,5 * * * *", "0,5,20,40 * * * *"),
+        ("0 0 * * */3", "0 0 * * 0,3,6"),
+        ("0 0 1-31 * 1", "0 0 * * *"),
+        ("0 0 */1 1-12 1", "0 0 * * 1"),
+        ("0 0 */10,5 * 1", "0 0 */10,5 * 1"),
         ("@daily", "0 0 * * *"),
         (" @Weekly ", "0 0 * * 0"),
     ],

@@ -2,12 +2,13 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from archsearch.errors import SpaceError
 from archsearch.schedule import Job
-from archsearch.schedule.jobs_file import JobsFile, JobWords, jobs_document, jobs_of, names_of
+from archsearch.schedule.jobs_file import JobWords, jobs_document, jobs_of, names_of
 from archsearch.space.document import read_document
 
 SPACE = "data: digits\narchitectures: {small: {dense: [8]}}\n"
@@ -34,12 +35,19 @@ def _in_a_folder_with_a_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     Path("there/spaces/small.yaml").write_text(SPACE)
 
 
-def read(text: str) -> tuple[Job, ...]:
+def read(text: str, *, has_both_days: bool = True, **given: Any) -> tuple[Job, ...]:
     path = Path("there/jobs.yaml")
     path.write_text(text)
     document = jobs_document(path)
     assert document is not None
-    return jobs_of(document)
+    return jobs_of(document, given, has_both_days=has_both_days)
+
+
+def faults(text: str, **how: Any) -> list[str]:
+    """What is wrong, without the file's name."""
+    with pytest.raises(SpaceError) as refusal:
+        read(text, **how)
+    return [line.removeprefix("there/jobs.yaml:") for line in str(refusal.value).splitlines()]
 
 
 def test_jobs_are_read_with_paths_that_start_from_the_files_folder(tmp_path: Path) -> None:
@@ -91,7 +99,16 @@ def test_a_space_is_no_file_of_jobs() -> None:
         ("jobs:\n  a: {space: digits, workers: 999}", "2:22: jobs.a.workers: must be at most 256, not 999"),
         ("jobs:\n  a: {space: digits, until: six}", "2:22: jobs.a.until: 'six': not a time; meant is a time"),
         ("jobs:\n  a: {space: digits, until: 2020-01-01 06:00}", "2:22: jobs.a.until: '2020-01-01 06:00': "),
-        ("jobs:\n  a: {space: digits, until: 6}", "2:22: jobs.a.until: must be text, not 6"),
+        (
+            "jobs:\n  a: {space: digits, until: 0600}",
+            '2:22: jobs.a.until: YAML reads a number here, 600; write the time in quotes, such as "06:00"',
+        ),
+        ("jobs:\n  a: {space: digits, until: 6.30}", "2:22: jobs.a.until: YAML reads a number here, 6.3; "),
+        ("jobs:\n  a: {space: digits, until: true}", "2:22: jobs.a.until: must be text, not true"),
+        (
+            "jobs:\n  a: {space: digits, min_free_gpu_memory: 8 parsecs}",
+            "2:22: jobs.a.min_free_gpu_memory: '8 parsecs': no amount of memory; meant is a number above 0",
+        ),
         (
             "jobs:\n  a: {space: digits, at: 0 25 * * *}",
             "2:22: jobs.a.at: hour: '25' is none; it takes 0 to 23",
@@ -132,6 +149,47 @@ def test_bounds_that_can_not_be_are_told_with_all_other_faults() -> None:
     assert "--until" not in str(refusal.value)
 
 
+def test_spaces_that_are_missing_are_told_with_all_other_faults_from_top_to_bottom() -> None:
+    told = faults(
+        "jobs:\n  a: {space: gone.yaml, hours: x}\n  b: {space: digits, at: x}\n  c: {space: lost.yaml}\n"
+    )
+    assert [fault.split(":", 3)[:3] for fault in told] == [
+        ["2", "7", " jobs.a.space"], ["2", "25", " jobs.a.hours"],
+        ["3", "22", " jobs.b.at"], ["4", "7", " jobs.c.space"],
+    ]  # fmt: skip
+
+
+DATED = "jobs:\n  a: {space: digits, %suntil: '2999-12-01T06:00 Europe/Berlin'}"
+
+
+def test_a_job_that_starts_again_and_again_can_not_end_on_one_day() -> None:
+    message = (
+        "jobs.a.until: '2999-12-01T06:00 Europe/Berlin': this is one day, and the job starts again and "
+        "again: after that day it would always be refused; leave out the date: '06:00 Europe/Berlin'"
+    )
+    assert faults(DATED % "at: 0 2 * * *, ") == [f"2:37: {message}"]
+    assert faults(DATED % "", at="0 2 * * *") == [f"2:22: {message}"]
+    assert [fault.split(": ")[1] for fault in faults(DATED % "at: x, ")] == ["jobs.a.at", "jobs.a.until"]
+
+
+def test_a_job_that_starts_once_can_end_on_one_day() -> None:
+    (job,) = read(DATED % "")
+    assert job.until == "2999-12-01T06:00 Europe/Berlin"
+
+
+def test_what_is_said_beside_a_file_stands_over_it() -> None:
+    (job,) = read(DATED % "at: 0 2 * * *, ", until="06:00", hours=3.0)
+    assert (job.at, job.until, job.hours) == ("0 2 * * *", "06:00", 3.0)
+
+
+def test_days_that_a_scheduler_reads_differently_are_refused_with_their_place() -> None:
+    text = "jobs:\n  a: {space: digits, at: 0 2 */2 * 1}"
+    assert read(text)[0].at == "0 2 */2 * 1"
+    (fault,) = faults(text, has_both_days=False)
+    assert fault.startswith("2:22: jobs.a.at: day of month: '*/2' beside day of week '1': cron starts on ")
+    assert read(text, has_both_days=False, at="0 2 * * *")[0].at == "0 2 * * *"
+
+
 def test_jobs_whose_time_is_over_are_known_by_their_names_still() -> None:
     path = Path("there/jobs.yaml")
     path.write_text("jobs:\n  a: {space: gone.yaml}\n  b: {space: digits, until: 2020-01-01 06:00}\n")
@@ -160,5 +218,7 @@ def test_a_file_that_is_no_text_is_told() -> None:
 def test_the_example_of_the_page_says_every_word() -> None:
     page = (Path(__file__).parents[2] / "docs" / "scheduling.md").read_text()
     (example,) = re.findall(r"^```yml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    jobs = JobsFile.model_validate(read_document("page", example).value).jobs
-    assert {word for job in jobs.values() for word in job.model_fields_set} == set(JobWords.model_fields)
+    Path("there/spaces/photos.yaml").touch()
+    assert len(read(example)) == 2
+    jobs = read_document("page", example).value["jobs"]
+    assert {word for job in jobs.values() for word in job} == set(JobWords.model_fields)

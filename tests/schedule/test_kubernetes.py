@@ -30,7 +30,6 @@ def job(tmp_path: Path) -> Job:
         at="0 2 * * *",
         hours=6,
         gpus=1,
-        until="06:00",
     )
 
 
@@ -60,11 +59,12 @@ def container(job: Job) -> Any:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_document_is_valid_by_the_schemas_of_the_api(job: Job, version: str) -> None:
     once = Job("By-hand", "digits", job.folder, job.store, workers=4)
+    bounded = replace(once, name="bounded", at="0 22 * * *", until="06:00 Europe/Berlin")
     kinds = []
-    for document in documents(job, once):
+    for document in documents(job, once, bounded):
         kubernetes_validate.validate(document, version, strict=True)
         kinds.append(document["kind"])
-    assert kinds == ["PersistentVolumeClaim", "ConfigMap", "CronJob", "Job"]
+    assert kinds == ["PersistentVolumeClaim", "ConfigMap", "CronJob", "Job", "CronJob"]
 
 
 def test_the_documents_of_the_page_are_valid_and_use_the_claim(job: Job) -> None:
@@ -141,13 +141,47 @@ def test_a_search_with_hours_is_ended_should_it_not_end_by_itself(job: Job) -> N
     assert "activeDeadlineSeconds" not in job_spec(Job("a", "digits", job.folder, job.store, at="0 2 * * *"))
 
 
-def test_a_search_with_until_and_no_hours_says_that_nothing_else_ends_it(job: Job) -> None:
-    said = "# A Pod that comes after the time of --until "
-    (with_hours,), (without,) = (
-        kubernetes.render([each], "archsearch:gpu") for each in (job, replace(job, hours=None))
-    )
-    assert said in without.text
-    assert said not in with_hours.text
+@pytest.mark.parametrize(
+    ("at", "until", "zone", "hours"),
+    [
+        ("0 2 * * *", "06:00", "Etc/UTC", 4),
+        ("30 22 * * 1-5", "6:00 Europe/Berlin", "Europe/Berlin", 7.5),
+        ("0 22 * * *", "06:00+01:00", "Etc/UTC", 7),
+        ("0 6 * * *", "06:00", "Etc/UTC", 24),
+        ("0 22 1,15 * *", "06:00:30 UTC", "UTC", 8 + 30 / 3600),
+    ],
+)
+def test_a_search_with_until_is_ended_soon_after_that_time_should_its_pod_come_late(
+    job: Job, at: str, until: str, zone: str, hours: float
+) -> None:
+    night = replace(job, at=at, until=until, hours=None)
+    spec = named("CronJob", night)["spec"]
+    assert spec["timeZone"] == zone
+    assert spec["startingDeadlineSeconds"] == 600, "it moves the deadline, which counts from the start"
+    assert job_spec(night)["activeDeadlineSeconds"] == hours * 3600 + 900
+
+
+def test_of_two_deadlines_the_first_one_ends_a_search(job: Job) -> None:
+    assert job_spec(replace(job, until="06:00", hours=6))["activeDeadlineSeconds"] == 4.25 * 3600
+    assert job_spec(replace(job, until="06:00", hours=2))["activeDeadlineSeconds"] == 3 * 3600
+
+
+def test_a_time_of_day_alone_ends_no_search_whose_start_is_not_known(job: Job) -> None:
+    often = replace(job, at="0 */6 * * *", until="06:00", hours=None)
+    with pytest.raises(Refused, match=r"job nightly: .* differs between the starts .*; give --hours, too"):
+        documents(often)
+    assert job_spec(replace(often, hours=2))["activeDeadlineSeconds"] == 3 * 3600
+    once = replace(often, at=None)
+    with pytest.raises(Refused, match="give --hours, too, or the day: --until '2026-12-01 06:00'"):
+        documents(once)
+    dated = named("Job", replace(once, until="2999-12-01 06:00"))
+    assert "activeDeadlineSeconds" not in dated["spec"], "a Pod that comes later is refused"
+
+
+def test_a_time_without_a_zone_is_one_of_utc_whatever_the_container_has(job: Job) -> None:
+    for until, said in (("06:00", "06:00 UTC"), ("06:00 Europe/Berlin",) * 2, ("06:00+01:00",) * 2):
+        words = container(replace(job, until=until))["args"]
+        assert words[words.index("--until") + 1] == said
 
 
 def test_every_job_keeps_its_results_in_the_one_store(job: Job) -> None:

@@ -1,5 +1,6 @@
 """``archsearch schedule``: what it prints, puts in place, takes away and refuses."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -89,7 +90,7 @@ def test_a_time_is_asked_for_and_one_suggested(kind: str) -> None:
         (("cron", "a.yaml", *NIGHTLY, "--hours", "nan"), "job first: hours must be a number above 0"),
         (
             ("cron", "a.yaml", *NIGHTLY, "--workers", "999"),
-            "job first: execution.workers: must be at most 256",
+            "job first: --workers: must be at most 256",
         ),
         (("cron", "a.yaml", *NIGHTLY, "--until", "six"), "job first: --until 'six': not a time"),
         (("cron", "a.yaml", *NIGHTLY, "--until", "2020-01-01 06:00"), "is past"),
@@ -105,7 +106,21 @@ def test_a_time_is_asked_for_and_one_suggested(kind: str) -> None:
         (("kubernetes", "a.yaml", "--image", "x", "--install"), "&& kubectl apply -f archsearch.yaml"),
         (("slurm", "a.yaml", "--remove"), "scancel --name=first"),
         (("kubernetes", "a.yaml", "--remove"), "kubectl delete cronjob first"),
-        (("at", "a.yaml"), "'at' is not one of 'cron', 'systemd', 'slurm', 'kubernetes'"),
+        (("at", "a.yaml"), "Invalid value for 'KIND': 'at' is none of cron, systemd, slurm, kubernetes.\n"),
+        (("airflow", "a.yaml"), "none of cron, systemd, slurm, kubernetes. docs/airflow.md in archsearch's"),
+        (("GitHub", "a.yaml"), "none of cron, systemd, slurm, kubernetes. docs/github-actions.md in "),
+        (("jenkins", "a.yaml"), "none of cron, systemd, slurm, kubernetes. docs/github-actions.md in "),
+        (
+            ("cron", "a.yaml", *NIGHTLY, "--until", "2999-12-01T06:00"),
+            "job first: --until '2999-12-01T06:00': this is one day, and the job starts again and again",
+        ),
+        (("slurm", "a.yaml", *NIGHTLY, "--until", "2999-12-01 06:00"), "leave out the date: '06:00'"),
+        (("cron", "jobs.yaml", "--until", "2999-12-01 06:00"), "job early: --until '2999-12-01 06:00': "),
+        (("slurm", "a.yaml", "--at", "0 2 */2 * 1"), "--at '0 2 */2 * 1': day of month: '*/2' beside day of"),
+        (
+            ("kubernetes", "a.yaml", "--at", "0 2 13 * */2", "--image", "x"),
+            "--at '0 2 13 * */2': day of week: '*/2' beside day of month '13'",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_with_what_to_do(words: tuple[str, ...], message: str) -> None:
@@ -148,8 +163,10 @@ def test_a_job_goes_away_by_its_space_its_file_or_its_name(
         f"taken away {name}" for name in ("first", "2nd-one-v2", "early", "late", "digits")
     ]
     assert (tmp_path / "table").read_text() == own
-    again = schedule("cron", "a.yaml", "--remove")
-    assert (again.exit_code, again.stdout) == (0, "cron has no job first of archsearch; it has none\n")
+    again = schedule("cron", "a.yaml", "b.yaml", "--remove")
+    assert (again.exit_code, again.stdout) == (
+        0, "not installed in cron: first, 2nd-one-v2; installed are: none\n",
+    )  # fmt: skip
 
 
 def test_a_bound_of_a_file_of_jobs_is_refused_with_its_place() -> None:
@@ -162,6 +179,28 @@ def test_a_bound_of_a_file_of_jobs_is_refused_with_its_place() -> None:
 def test_a_file_of_jobs_whose_time_is_over_takes_them_away_still() -> None:
     Path("jobs.yaml").write_text("jobs:\n  late: {space: gone.yaml, until: 2020-01-01 06:00}\n")
     assert "scancel --name=late" in schedule("slurm", "jobs.yaml", "--remove").stderr
+
+
+def test_a_search_that_starts_once_can_end_on_one_day() -> None:
+    for kind in (("slurm",), ("kubernetes", "--image", "x")):
+        done = schedule(*kind, "a.yaml", "--until", "2999-12-01 06:00")
+        assert done.exit_code == 0, done.output
+        assert "2999-12-01 06:00" in done.stdout
+
+
+def test_what_is_wrong_with_several_spaces_of_a_file_is_said_at_once() -> None:
+    Path("a.yaml").write_text("data: nothing\n")
+    Path("b.yaml").write_text(SPACE.format(name="second").replace("dense", "dence"))
+    done = schedule("cron", "jobs.yaml")
+    assert (done.exit_code, done.stdout) == (2, "")
+    first, second = (line for line in done.stderr.splitlines() if re.match(r"\S+\.yaml:\d", line))
+    assert re.match(r"\S*a\.yaml:1:1: data: must be ", first)
+    assert re.match(r"\S*b\.yaml:3:", second)
+
+
+def test_the_help_says_what_each_exit_code_means() -> None:
+    codes = schedule("--help").stdout.split("Exit codes:")[1]
+    assert [line.split()[0] for line in codes.strip().splitlines()] == ["0", "2", "75"]
 
 
 @pytest.mark.parametrize("kind", ["cron", "systemd", "slurm", "kubernetes"])

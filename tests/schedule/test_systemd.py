@@ -131,6 +131,10 @@ def test_what_was_interrupted_goes_on_by_itself_unless_it_would_run_into_the_day
     assert "Restart=no\n" in systemd.render([job(until="06:00")])[0].text
 
 
+def test_a_search_that_left_the_gpus_to_others_has_not_failed() -> None:
+    assert "\nSuccessExitStatus=75 99\n" in systemd.render([job()])[0].text
+
+
 def test_a_missed_start_is_made_up_for_unless_it_would_run_into_the_next_day() -> None:
     assert "\nPersistent=true\n" in systemd.render([job()])[1].text
     assert "\nPersistent=false\n" in systemd.render([job(until="06:00")])[1].text

@@ -9,13 +9,14 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import filelock
 import pytest
 
 from archsearch.errors import ExitCode, SearchLocked, StoreError
 from archsearch.study import holding
-from archsearch.study.holding import Hold, Pace, holder_of, is_held, take
+from archsearch.study.holding import Hold, Pace, holder_of, is_held, sight, take
 
 QUICK = Pace(beat=0.05, patience=0.2)
 # Whoever gave a sign of life an instant ago may be gone: only another sign counts.
@@ -155,6 +156,24 @@ def test_one_on_another_machine_that_stays_silent_is_gone_whatever_the_clocks_sa
     assert time.monotonic() - started >= 2 * QUICK.beat
     assert holder_of(folder).pid == os.getpid()
     hold.release()
+
+
+def test_the_silence_of_one_that_was_seen_before_counts_from_then(folder):
+    left_behind(folder, at=0.0)
+    patient = Pace(beat=1.0, patience=0.2)
+    seen = replace(sight(folder), at=time.monotonic() - patient.watch)
+    started = time.monotonic()
+    take(folder, patient, seen=seen).release()
+    assert time.monotonic() - started < patient.beat
+
+
+def test_one_that_gave_a_sign_since_it_was_seen_is_waited_for(folder):
+    left_behind(folder, at=0.0)
+    seen = replace(sight(folder), at=time.monotonic() - QUICK.watch)
+    left_behind(folder, at=0.0, beats=4)
+    started = time.monotonic()
+    take(folder, QUICK, seen=seen).release()
+    assert time.monotonic() - started >= 2 * QUICK.beat
 
 
 @pytest.mark.usefixtures("alive_elsewhere")

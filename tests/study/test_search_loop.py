@@ -53,7 +53,8 @@ def search(record, of, total, executor=None, stop_at=None, deadline=None):
     """Run a search over `record`; its outcome, the executor, and what was heard."""
     executor, heard = executor or Scripted(), Observer(stop_at)
     record.begin_session("archsearch run made-up.yaml", executor.capacity, total)
-    outcome = Search(of, record, executor, heard).run(total, deadline, heard.stop)
+    left = None if deadline is None else lambda: deadline - time.monotonic()
+    outcome = Search(of, record, executor, heard).run(total, left, heard.stop)
     return outcome, executor, heard
 
 

@@ -1,7 +1,9 @@
 """The process that mirrors a record never gets into the search's way, and never pretends."""
 
 import shutil
+import tempfile
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -9,27 +11,32 @@ from made_up import recorded, space, trial
 
 from archsearch.errors import TrackingError
 from archsearch.records import Status
-from archsearch.tracking import Artifacts, Closing, Following, Tracking
+from archsearch.tracking import Artifacts, Closing, Following, OpeningStopped, Tracking
+from archsearch.tracking.server import prepare_mlflow
 
 pytestmark = pytest.mark.slow
 
 CLOSING = Closing("finished", None, Artifacts())
+
+# Of a store: what has a meaning in addresses, settings or SQL, and none in a path.
+ODD_NAME = 'it\'s #1; 100 % off (ü) "$HOME"'
 
 
 @pytest.fixture(scope="module")
 def own_database(tmp_path_factory):
     from mlflow import MlflowClient
 
-    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    path = tmp_path_factory.mktemp(ODD_NAME) / "mlflow.db"
     MlflowClient(f"sqlite:///{path}").search_experiments()
     return path
 
 
 @pytest.fixture
 def tracking(own_database, tmp_path):
-    database = tmp_path / "mlflow.db"
-    shutil.copy(own_database, database)
-    return Tracking.choose(None, database, tmp_path / "artifacts")
+    store = tmp_path / ODD_NAME
+    store.mkdir()
+    shutil.copy(own_database, store / "mlflow.db")
+    return Tracking.choose(None, store / "mlflow.db", store / "artifacts")
 
 
 @pytest.fixture
@@ -76,6 +83,36 @@ def test_time_that_is_up_is_no_fault_and_leaves_no_process(tracking, record):
     assert not following.finish(CLOSING, 0.0)
     assert following.fault is None
     assert not process.is_running()
+
+
+def test_mlflow_is_not_waited_for_longer_than_the_search_may_take(tracking, record):
+    started = time.monotonic()
+    with pytest.raises(OpeningStopped):
+        Following(tracking, record.snapshot(), record.path, lambda: time.monotonic() > started + 0.5)
+    assert time.monotonic() - started < 5
+    assert not [
+        each for each in psutil.Process().children() if "archsearch.tracking.following" in each.cmdline()
+    ]
+
+
+@pytest.mark.parametrize("name", ["why?", "a%20b"])
+def test_a_path_that_is_another_one_in_an_address_is_refused(tmp_path, name):
+    with pytest.raises(
+        TrackingError, match=r"mlflow\.db: MLflow's database can't be there: .* another --store"
+    ):
+        Tracking.choose(None, tmp_path / name / "mlflow.db", tmp_path / name / "artifacts")
+    assert Tracking.choose("sqlite:///team.db", tmp_path / name / "mlflow.db", tmp_path).database is None
+
+
+def test_mlflow_finds_a_home_where_the_user_of_a_container_has_none(monkeypatch):
+    def nobody(number):
+        raise KeyError(f"getpwuid(): uid not found: {number}")
+
+    monkeypatch.setenv("HOME", "")  # so that it is put back
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    prepare_mlflow()
+    assert Path.home() == Path(tempfile.gettempdir())
 
 
 def test_an_experiment_that_was_deleted_is_refused(tracking, record):
