@@ -70,7 +70,8 @@ SECONDS = {"m": 60, "h": 3_600, "d": 86_400}
 MEANT = {
     "show": "watch, report or list", "ls": "list", "ps": "status", "start": "run", "search": "run",
     "resume": "run, which goes on by itself", "continue": "run, which goes on by itself",
-    "stop": "Ctrl-C or kill, which save everything", "validate": "check", "clean": "prune", "cron": "schedule",
+    "stop": "Ctrl-C or kill, which save everything", "validate": "check", "clean": "prune",
+    "cron": "schedule cron",
 }  # fmt: skip
 """What whoever types another program's word for a command is after."""
 
@@ -102,12 +103,9 @@ class _Group(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            from difflib import get_close_matches
-
-            close = " or ".join(get_close_matches(args[0], self.list_commands(ctx), cutoff=0.7))
-            if meant := MEANT.get(args[0], close):
-                error.message += f" Did you mean {meant}?"
-            raise
+            if args[0] not in MEANT:
+                raise  # click knows words that are close
+            raise click.UsageError(f"{error.message} Did you mean {MEANT[args[0]]}?", ctx) from None
 
     def _invoke(self, ctx: click.Context) -> Any:
         try:
@@ -312,24 +310,14 @@ def main() -> None:
 
 @main.command(epilog=EXIT_CODES)
 @click.argument("space", shell_complete=_spaces)
-@click.option(
-    "--trials", type=_Number(1), help="The search's new total; extends a finished search."
-)
-@click.option(
-    "--hours",
-    type=_Hours(),
-    help="Stop after this long; the same command goes on.",
-)
+@click.option("--trials", type=_Number(1), help="The search's new total; extends a finished search.")
+@click.option("--hours", type=_Hours(), help="Stop after this long; the same command goes on.")
 @click.option(
     "--until", metavar="TIME",
     help="Stop at this time: 06:00 (the next one), '06:00 Europe/Berlin', '2026-12-01 06:00', ISO 8601 with "
     "an offset; without a time zone the local one is meant.",
 )  # fmt: skip
-@click.option(
-    "--max-gpu-hours",
-    type=_Hours(),
-    help="Stop after so many hours times GPUs in use.",
-)
+@click.option("--max-gpu-hours", type=_Hours(), help="Stop after so many hours times GPUs in use.")
 @click.option(
     "--if-locked", type=click.Choice(["fail", "skip", "wait"]), default="fail", show_default=True,
     help="Where another process runs the search: exit with 99, exit with 0, or wait until it is free, "
@@ -807,18 +795,16 @@ def diagnose(
 @click.argument("kind", type=_Kind(KINDS))
 @click.argument("spaces", metavar="SPACE...", nargs=-1, required=True, shell_complete=_spaces)
 @click.option(
-    "--at", metavar="CRON", callback=_not_empty,
+    "--at", metavar="CRON",
     help="When to start: minute, hour, day of month, month and day of week, as cron has them.",
 )  # fmt: skip
-@click.option(
-    "--hours", type=_Hours(), help="Of each start, as `archsearch run` has it."
-)
-@click.option("--until", metavar="TIME", callback=_not_empty, help="Likewise, such as 06:00.")
+@click.option("--hours", type=_Hours(), help="Of each start, as `archsearch run` has it.")
+@click.option("--until", metavar="TIME", help="Likewise, such as 06:00.")
 @click.option("--max-gpu-hours", type=_Hours(), help="Likewise.")
 @click.option("--workers", type=_Number(0), help="Trainings at the same time.")
 @click.option("--gpus", type=_Number(0), help="GPUs to use, and to ask a cluster for.")
 @click.option(
-    "--min-free-gpu-memory", metavar="SIZE", callback=_not_empty,
+    "--min-free-gpu-memory", metavar="SIZE",
     help="Use only GPUs with so much free memory, as `archsearch run` has it.",
 )  # fmt: skip
 @click.option(

@@ -1,6 +1,7 @@
 """Objects of the user's own code: imported only because a space names them."""
 
 import importlib
+import os
 import sys
 import traceback
 from importlib.machinery import PathFinder
@@ -63,21 +64,18 @@ def _forget_namesakes(module_name: str, entry: Path) -> None:
     That is the one asked for, and whatever other folders' code has imported from its own folder. Python's own
     modules stay.
     """
-    files = {name: Path(file) for name in list(sys.modules) if (file := _file_of(name)) is not None}
-    others = _entered - {entry}
+    files = {name: file for name in list(sys.modules) if (file := _file_of(name)) is not None}
+    # As text: with Keras loaded there are thousands of them, and a path takes a hundred times as long.
+    others = tuple(f"{other}{os.sep}" for other in _entered - {entry})
     _entered.add(entry)
-    foreign = {
-        name.partition(".")[0]
-        for name, file in files.items()
-        if any(file.is_relative_to(other) for other in others)
-    }
+    foreign = {name.partition(".")[0] for name, file in files.items() if file.startswith(others)}
     for top in {module_name.partition(".")[0], *foreign} - _STAYING:
         found = PathFinder.find_spec(top)
         if found is None:
             continue
         home = Path(next(iter(found.submodule_search_locations or [found.origin or ""])))
         loaded = [name for name in sys.modules if name == top or name.startswith(f"{top}.")]
-        placed = [files[name] for name in loaded if name in files]
+        placed = [Path(files[name]) for name in loaded if name in files]
         if home.parent == entry and any(home not in (file, *file.parents) for file in placed):
             for name in loaded:
                 del sys.modules[name]

@@ -20,6 +20,10 @@ os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OM
 # Processes that share the tests are given a width of terminal; a command in a pipe has none unless told.
 os.environ.pop("COLUMNS", None)
 
+# A developer's own MLflow is none of the tests'.
+for name in [name for name in os.environ if name.startswith("MLFLOW_")]:
+    del os.environ[name]
+
 # How long an example takes says how busy the machine is.
 settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared machine")
@@ -41,9 +45,9 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Searched:
-    """A small search of both families by the real command, in a fresh folder.
+    """A small search of both families by the real command, in a folder of its own.
 
-    Processes that share the tests share it too: a test that changes something in it takes a copy.
+    It is made once. Processes that share the tests have a copy each: there they are in nobody's way.
     """
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "searched"
@@ -56,7 +60,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Searched:
             (folder / "stdout").write_text(done.stdout)
             (folder / "stderr").write_text(done.stderr)
     result = json.loads((folder / "stdout").read_text().splitlines()[-1])
-    return Searched(folder, result, (folder / "stderr").read_text())
+    return Searched(folder, result, (folder / "stderr").read_text()).copied(base / "copy-of-searched")
 
 
 @pytest.fixture(scope="session")

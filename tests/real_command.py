@@ -1,14 +1,17 @@
 """The real command and real servers, for tests that use them."""
 
 import contextlib
+import json
 import os
+import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from click.testing import CliRunner, Result
@@ -53,6 +56,17 @@ def run(
     )
 
 
+@contextlib.contextmanager
+def started(*words: str | Path, cwd: Path, **changes: str) -> Iterator[subprocess.Popen[str]]:
+    """The real command at work; killed at the end if it has not ended."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command(*words), cwd=cwd, env=environment(**changes), **pipes) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 def invoke(*words: str | Path) -> Result:
     """Run the real command in this process, with what it has loaded by now.
 
@@ -72,6 +86,18 @@ class Searched:
     @property
     def record(self) -> Path:
         return self.folder / "mlruns" / "searches" / self.result["search"] / "record.sqlite"
+
+    def copied(self, folder: Path) -> "Searched":
+        """The same search in another folder, as if it had been run there."""
+        paths = str(self.folder), str(folder)
+        shutil.copytree(self.folder, folder)
+        copy = replace(self, folder=folder, result=json.loads(json.dumps(self.result).replace(*paths)))
+        with contextlib.closing(sqlite3.connect(folder / "mlruns" / "mlflow.db")) as db, db:
+            for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
+                db.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", paths)
+        with contextlib.closing(sqlite3.connect(copy.record)) as db, db:
+            db.execute("UPDATE search SET value = replace(value, ?, ?) WHERE key = 'mirrored'", paths)
+        return copy
 
 
 def free_port() -> int:

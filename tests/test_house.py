@@ -11,9 +11,9 @@ PACKAGE = Path(__file__).parent.parent / "archsearch"
 
 # Each room may import from those before it.
 ROOMS = (
-    "errors", "late", "usercode", "architecture", "notation", "records", "resources", "suggest", "models",
-    "space", "diagnosis", "histories", "remedies", "ranking", "report", "data", "training", "execution",
-    "study", "tracking", "schedule", "commands", "api", "cli", "__main__", "__init__",
+    "errors", "home", "late", "usercode", "architecture", "notation", "records", "resources", "suggest",
+    "models", "space", "diagnosis", "histories", "remedies", "ranking", "report", "data", "training",
+    "execution", "study", "tracking", "schedule", "commands", "api", "cli", "__main__", "__init__",
 )  # fmt: skip
 
 # Inside a function: SearchSpace.to_hypermodel(family) has to know the shape of the space's data.

@@ -1,5 +1,6 @@
 """``archsearch add``: an architecture by hand, next in turn."""
 
+import shlex
 from collections.abc import Sequence
 from contextlib import closing
 
@@ -19,6 +20,12 @@ UNNAMED = "line"
 
 # As names of searches; they stand in tables, in bars and in MLflow.
 NAME_LENGTH = 80
+
+# Options of `archsearch run` that are no part of a search: bounds of one start, and what that one prints.
+OF_ONE_START = (
+    "--hours", "--until", "--max-gpu-hours", "--if-locked", "--min-free-gpu-memory", "--log-format",
+)  # fmt: skip
+OUTPUT_OF_ONE_START = ("--json", "--quiet")
 
 
 def add_architecture(place: Place, line: str, name: str | None) -> None:
@@ -45,7 +52,7 @@ def add_architecture(place: Place, line: str, name: str | None) -> None:
         _require_usable(name)
     mailbox = Mailbox(place.requests)
     # Before the record: what is taken up in between is in both, not in neither.
-    asked = [request for _, request in mailbox.take() if isinstance(request, Add)]
+    asked = mailbox.added()
     with Record.open(place.record, read_only=True) as record:
         header, sessions = record.header(), record.sessions()
         trials = (*record.trials(with_runs=False)[0], *record.queued())
@@ -67,10 +74,23 @@ def add_architecture(place: Place, line: str, name: str | None) -> None:
     if place.standing(sessions[-1].status if sessions else "interrupted") == "running":
         out.print("It is trained next, as soon as a worker is free.", soft_wrap=True)
     else:
-        command = f": {sessions[-1].command}" if sessions else ""
+        command = f": {_lasting(sessions[-1].command)}" if sessions else ""
         out.print(
             f"No process runs the search now; the next run of it trains this first{command}", soft_wrap=True
         )
+
+
+def _lasting(command: str) -> str:
+    """A command without what was said for one start of it."""
+    if not command.startswith("archsearch run "):
+        return command  # of Python
+    words, kept = iter(shlex.split(command)), []
+    for word in words:
+        if word in OF_ONE_START:
+            next(words)  # its value
+        elif word not in OUTPUT_OF_ONE_START and word.partition("=")[0] not in OF_ONE_START:
+            kept.append(word)
+    return shlex.join(kept)
 
 
 def _space_with(header: Header, line: str, name: str | None) -> SearchSpace:

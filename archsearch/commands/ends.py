@@ -14,10 +14,12 @@ from archsearch.study.store import edit_since
 NOTHING_STARTED = "no trial was started"
 
 
-def why_ended(search: Search, outcome: Outcome, bound: Bound) -> str:
+def why_ended(search: Search, record: Record, outcome: Outcome, bound: Bound) -> str:
     """Why a search has ended before its total, where its outcome alone does not say; else empty."""
     if outcome is Outcome.GIVEN_UP:
         return f"{search.common_failure}; mend that, and the same command goes on"
+    if outcome is Outcome.FINISHED:
+        return "; ".join(why_fewer(record, search.exhausted))
     return bound.why_ended(search.too_long) if outcome is Outcome.HOURS_REACHED else ""
 
 

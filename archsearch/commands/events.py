@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from archsearch.commands.lines import JsonLines
+from archsearch.commands.lines import INTERRUPTED, JsonLines
 from archsearch.commands.progress import Tally, delivered_losses
 from archsearch.commands.result import SearchResult
 from archsearch.errors import ExitCode
@@ -65,12 +65,22 @@ class Events:
         }
 
 
+OPENINGS = {
+    "finished": "the search is complete",
+    "nothing_to_do": "nothing is left to train",
+    "interrupted": INTERRUPTED,
+    "all_failed": "every trial failed",
+    "given_up": "the search gave up",
+}
+"""How a run has ended, in words; of one that a bound has ended, its notes say which."""
+
+
 def say_stopped(lines: JsonLines, result: SearchResult, exit_code: ExitCode) -> None:
     """Write the last line of a run: why it has stopped, and what was found."""
     first = result.judged.ranked[0].trial if result.judged.ranked else None
     lines.stopped(
         result.status,
-        "; ".join(result.notes),
+        "; ".join(filter(None, (OPENINGS.get(result.status), *result.notes))),
         exit_code,
         bound=result.bound,
         trials=result.counts,

@@ -16,7 +16,7 @@ import psutil
 from archsearch.commands.lines import INTERRUPTED, PREFIX
 from archsearch.errors import ExitCode
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
 
 # Who interrupts a process may kill it seconds later. GitHub Actions does so after 7.5; promised are 5, also
 # where the machine is busy.
@@ -38,10 +38,11 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Interrupts:
-    """SIGINT, SIGTERM and SIGUSR1 raise `Interrupted`; within `deferred` they set an event instead.
+    """SIGINT, SIGTERM, SIGUSR1 and SIGHUP raise `Interrupted`; within `deferred` they set an event instead.
 
     Others that come while the process is leaving change nothing. Only the main thread can have signals;
-    elsewhere the event is never set.
+    elsewhere the event is never set. SIGHUP comes where a terminal is closed; it stays ignored where
+    ``nohup`` has said so.
 
     Parameters
     ----------
@@ -65,7 +66,8 @@ class Interrupts:
             if self._owns_process:
                 self._set_alarm()
             for number in SIGNALS:
-                self._before[number] = signal.signal(number, self._handle)
+                if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -95,13 +95,12 @@ def show(pruning: Pruning, store: Store) -> None:
         ]
         print_table(columns, rows, long="search")
     searches = count(len(pruning.pruned), "search", "searches")
-    if not pruning.pruned:
-        words = f"nothing to remove in store {store.path}"
-    elif pruning.is_dry:
-        words = f"{size(pruning.bytes)} of {searches} would be freed; nothing was removed"
-    else:
-        words = f"freed {size(pruning.bytes)} of {searches}"
-    out.print(words, soft_wrap=True)
+    if pruning.pruned and pruning.is_dry:
+        out.print(f"{size(pruning.bytes)} of {searches} would be freed; nothing was removed", soft_wrap=True)
+    elif pruning.pruned:
+        out.print(f"freed {size(pruning.bytes)} of {searches}", soft_wrap=True)
+    elif not pruning.faults:  # which may have hidden something
+        out.print(f"nothing to remove in store {store.path}", soft_wrap=True)
     for search, why in pruning.left_alone.items():
         out.print(f"left alone: {search}: {why}", soft_wrap=True)
     for note in pruning.notes:

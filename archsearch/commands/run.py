@@ -190,7 +190,7 @@ def _worked_on(
                 outcome = Outcome.INTERRUPTED
         pool.close()
         bound = nearest(*bounds)
-        reason = why_ended(search, outcome, bound)
+        reason = why_ended(search, work.record, outcome, bound)
         work.record.end_session(outcome, search.driver_seconds, reason)
         if outcome is Outcome.INTERRUPTED:
             return interrupted(work, mirror)

@@ -107,8 +107,10 @@ def parse_space(space: SearchSpace | Mapping[str, Any] | str | PathLike[str]) ->
         return SearchSpace.from_mapping({"name": "search", **space})
     if not isinstance(space, str | PathLike):
         raise SpaceError(f"a space is a file, a name, a mapping or a SearchSpace, not {space!r}")
-    path = Path(space)
     bundled = bundled_spaces()
+    if not str(space).strip():
+        raise SpaceError(f"the space's name is empty: name a file{_suggestion('', list(bundled))}")
+    path = Path(space)
     if str(space) in bundled and not path.is_file():
         return SearchSpace.from_yaml(bundled[str(space)])
     if path.is_dir():

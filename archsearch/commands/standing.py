@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from archsearch.errors import StoreError
+from archsearch.report.words import count
 from archsearch.study import Outcome, Place, Store, Summary
 from archsearch.study.holding import Holder, holder_of
+from archsearch.study.steering import Mailbox
 
 RUNNING = "running"
 """What the record of a search says while a process works on it, and after one was killed."""
@@ -50,12 +52,15 @@ class Standing:
         The process that runs it.
     seconds_left : float or None
         Until it ends, where it runs and that is known.
+    added : int
+        Architectures that people have added, and no process has taken up; 0 where one runs.
     """
 
     summary: Summary
     state: State
     holder: Holder | None = None
     seconds_left: float | None = None
+    added: int = 0
 
     @property
     def worked_at(self) -> float:
@@ -74,8 +79,10 @@ class Standing:
         """Why it stands so, in words; empty where the state says all."""
         summary = self.summary
         recorded = summary.sessions[-1].reason if summary.sessions else ""
-        if self.state in (State.RUNNING, State.COMPLETE):
+        if self.state is State.RUNNING:
             return ""
+        if self.state is State.COMPLETE:
+            return recorded or ("nothing new is left to try" if summary.ended < summary.total else "")
         if self.state is State.RESUMABLE:
             return recorded or ("killed" if summary.status == RUNNING else "interrupted")
         if self.state is State.BOUND_REACHED:
@@ -99,7 +106,7 @@ def look(place: Place) -> Standing:
         summary = place.summary()  # it was killed, unless it has ended since it was read
     if not is_held:
         state = State.RESUMABLE if summary.status == RUNNING else STATES[Outcome(summary.status)]
-        return Standing(summary, state)
+        return Standing(summary, state, added=len(Mailbox(place.requests, read_only=True).added()))
     left = _seconds_left(place) if summary.status == RUNNING else None
     return Standing(summary, State.RUNNING, holder_of(place.folder), left)
 
@@ -124,6 +131,12 @@ def places_of(store: Store, searches: Sequence[str]) -> list[Place]:
     if not store.path.is_dir():
         raise StoreError(f"{store.path}: no such store; name the folder with --store")
     return store.searches()
+
+
+def waiting(added: int) -> str:
+    """What is to be said of architectures that were added and not taken up; empty where there are none."""
+    verb = "waits" if added == 1 else "wait"
+    return f"{count(added, 'added architecture')} {verb} for the next run" if added else ""
 
 
 def iso(seconds: float) -> str:

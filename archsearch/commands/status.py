@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from archsearch.commands.standing import Standing, State, iso, look, places_of, when
+from archsearch.commands.standing import Standing, State, iso, look, places_of, waiting, when
 from archsearch.commands.tables import console, print_table
 from archsearch.errors import ExitCode, StoreError
 from archsearch.report.words import NONE, duration
@@ -125,7 +125,7 @@ def _of_bound(used: float, bound: float | None) -> str:
 
 def _remark(standing: Standing) -> str:
     if standing.state is not State.RUNNING:
-        return standing.reason
+        return "; ".join(filter(None, (standing.reason, waiting(standing.added))))
     left = standing.seconds_left
     words = [str(standing.holder) if standing.holder else "a process that does not say which"]
     if left is not None:
@@ -146,6 +146,7 @@ def _object(standing: Standing) -> dict[str, Any]:
         "process": {"host": holder.host, "pid": holder.pid, "since": iso(holder.since)} if holder else None,
         "estimated_end": None if left is None else iso(time.time() + left),
         "trials": {"ended": summary.ended, "total": summary.total},
+        "added": standing.added,
         "hours": {"used": summary.hours_used, "bound": summary.hours},
         "gpu_hours": {"used": summary.gpu_hours_used, "bound": summary.gpu_hours},
         "best": _best(standing),

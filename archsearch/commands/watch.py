@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from archsearch.commands.progress import ending
+from archsearch.commands.standing import waiting
 from archsearch.commands.tables import aligned, console, print_table
 from archsearch.commands.watched import Watched, Watcher
 from archsearch.records import Status, TrainingRun, TrialResult
@@ -120,6 +121,7 @@ def _summary(watched: Watched) -> list[str]:
         lines.append(_speed(watched))
     else:
         lines.append(STATUS_WORDS.get(watched.status, ""))
+        lines.append(waiting(watched.added))
     return list(filter(None, lines))
 
 

@@ -11,6 +11,7 @@ from archsearch.ranking import leader
 from archsearch.records import TrainingRun, TrialResult
 from archsearch.study import Place, Record, Session
 from archsearch.study.holding import holder_of
+from archsearch.study.steering import Mailbox
 
 LAST_ENDED = 5
 """Trials shown that ended last."""
@@ -34,6 +35,8 @@ class Watched:
         Trainings that may run at once.
     total, ended : int
         Trials, those added by hand included.
+    added : int
+        Architectures added by hand that no process has taken up; 0 where one runs.
     queued : tuple of TrialResult
         In the order in which they are to start.
     running : tuple of TrialResult
@@ -56,6 +59,7 @@ class Watched:
     workers: int
     total: int
     ended: int
+    added: int
     queued: tuple[TrialResult, ...]
     running: tuple[TrialResult, ...]
     last: tuple[TrialResult, ...]
@@ -117,6 +121,7 @@ class Watcher:
             workers=sessions[-1].workers if sessions else 0,
             total=total,
             ended=ended,
+            added=0 if is_running else len(Mailbox(self._place.requests, read_only=True).added()),
             queued=queued,
             running=tuple(sorted(running, key=lambda trial: (trial.worker or "", trial.number))),
             last=tuple(self._with_runs(self._trials[number]) for number in reversed(self._last)),

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from archsearch.data.loaded import digest_of, needs_streaming
 from archsearch.errors import DataError
+from archsearch.home import ensure_home
 
 Pixels = NDArray[np.uint8]
 
@@ -73,16 +74,12 @@ class Cached:
 
 
 def cache_folder() -> Path:
-    """``$ARCHSEARCH_CACHE``, else ``archsearch`` in ``$XDG_CACHE_HOME``, else in ``~/.cache``.
-
-    Who has no home, as a container's user may, has it among the system's temporary files.
-    """
+    """``$ARCHSEARCH_CACHE``, else ``archsearch`` in ``$XDG_CACHE_HOME``, else in ``~/.cache``."""
     own = os.environ.get("ARCHSEARCH_CACHE")
     if own:
         return Path(own).expanduser()
-    home = os.path.expanduser("~")  # noqa: PTH111 - Path's raises where there is none
-    default = "~/.cache" if home != "~" else tempfile.gettempdir()
-    return Path(os.environ.get("XDG_CACHE_HOME") or default).expanduser() / "archsearch"
+    ensure_home()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "archsearch"
 
 
 def cached(key: Any, shape: tuple[int, int, int], decode: Callable[[], Iterator[Decoded]]) -> Cached:

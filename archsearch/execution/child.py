@@ -17,6 +17,8 @@ from typing import IO, Any
 
 import psutil
 
+from archsearch.home import ensure_home
+
 # What a user's code may import sends nothing home, unless the user says otherwise. The first is for all that
 # keep to it, such as huggingface_hub.
 NO_TELEMETRY = {"DO_NOT_TRACK": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
@@ -30,7 +32,7 @@ LOG_END = 64 * 1024
 _CHATTER = re.compile(r"[IW]\d{4} |\d{4}-\d\d-\d\d \S+: [IW] |WARNING: All log messages before absl::")
 
 # Who ends a job may send these to each of its processes: they are the driver's to handle.
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
 
 END_SECONDS = 1.0
 
@@ -82,6 +84,7 @@ class Child:
         news: threading.Event | None = None,
     ) -> None:
         self._log = log
+        ensure_home()
         self.pipe, far_end = Pipe()
         watched, self._held = Pipe(duplex=False)
         ends = (far_end.fileno(), watched.fileno())

@@ -13,6 +13,7 @@ from archsearch.execution.messages import Answer, Message, Setup, require_well
 from archsearch.execution.pool import WorkerPool
 from archsearch.execution.serving import Inbox, serve
 from archsearch.execution.slots import Slot
+from archsearch.home import ensure_home
 from archsearch.records import Ending, Training
 from archsearch.space.execution_words import Execution
 
@@ -68,6 +69,7 @@ class InProcess:
 
     def __init__(self, setup: Setup, *, on_cpu: bool = False) -> None:
         self._setup, self._on_cpu = setup, on_cpu
+        ensure_home()
         self._inbox: Inbox = queue.SimpleQueue()
         self._outbox: queue.SimpleQueue[Message | Exception] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, daemon=True)

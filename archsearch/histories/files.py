@@ -96,6 +96,11 @@ def _csv(source: str, text: str) -> Table:
         raise DataError(f"{source}:{first_line}: begins with #: take lines of comment out of the file")
     separator = max(SEPARATORS, key=heading.count)
     names = known_names(next(csv.reader([heading], delimiter=separator)))
+    if len(names) == 1 and names[0] not in KNOWN:
+        raise DataError(
+            f"{source}:{first_line}: no table of loss curves; meant is CSV or Parquet with the columns "
+            "epoch, loss and val_loss, or Keras' History.history as JSON"
+        )
     notes = []
     if names[0] == "" and "epoch" not in names:
         names[0] = "epoch"
@@ -180,4 +185,5 @@ def _parsed(source: str, kind: str, parse: "Callable[[], pd.DataFrame]") -> "pd.
         except pd.errors.ParserWarning:
             raise DataError(f"{source}: rows have more fields than the first line has headings") from None
         except Exception as error:  # pandas and pyarrow raise nearly anything for damaged files
-            raise DataError(f"{source}: can't be read as {kind}: {' '.join(str(error).split())}") from None
+            why = " ".join(str(error).split()).removeprefix("Error tokenizing data. C error: ")
+            raise DataError(f"{source}: can't be read as {kind}: {why}") from None

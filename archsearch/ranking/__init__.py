@@ -1,7 +1,7 @@
 """The order of a search's trials, and why it is so."""
 
 from archsearch.ranking.first import why_first
-from archsearch.ranking.order import TIERS, Ranked, Standing, by_standing, leader, rank, tier
+from archsearch.ranking.order import TIERS, Rankable, Ranked, by_rank, leader, rank, tier
 from archsearch.ranking.reasons import deciding, indistinguishable, score_noise
 from archsearch.ranking.score import best_run, score, trial_score
 from archsearch.ranking.table import COLUMNS, table
@@ -9,10 +9,10 @@ from archsearch.ranking.table import COLUMNS, table
 __all__ = [
     "COLUMNS",
     "TIERS",
+    "Rankable",
     "Ranked",
-    "Standing",
     "best_run",
-    "by_standing",
+    "by_rank",
     "deciding",
     "indistinguishable",
     "leader",

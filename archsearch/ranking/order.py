@@ -28,7 +28,7 @@ GOOD_WEIGHTS_TIER = 2
 """Tier of a run with a fault whose delivered weights are good."""
 
 
-class Standing(Protocol):
+class Rankable(Protocol):
     """All of a trial that its place among others rests on."""
 
     @property
@@ -41,7 +41,7 @@ class Standing(Protocol):
     def delivered(self) -> str | None: ...  # noqa: D102
 
 
-T = TypeVar("T", bound=Standing)
+T = TypeVar("T", bound=Rankable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +120,10 @@ def rank(trials: Sequence[TrialResult], diagnoses: Mapping[int, Diagnosis]) -> t
 
 def leader(trials: Iterable[T]) -> T | None:
     """The best so far by stored verdicts and scores, without judging all trials anew."""
-    return next(iter(by_standing(trials)), None)
+    return next(iter(by_rank(trials)), None)
 
 
-def by_standing(trials: Iterable[T]) -> list[T]:
+def by_rank(trials: Iterable[T]) -> list[T]:
     """The trials with a score and a verdict, the best first, as they were last judged."""
     placed = [
         (_tier_of(trial.verdict, trial.delivered), trial.score, trial.number, trial)

@@ -38,7 +38,7 @@ def sentences(
     snapshot: SearchSnapshot, ranking: Sequence[Ranked], statuses: Counter[str], good: int
 ) -> tuple[str, ...]:
     """What was searched and what came of it; then why the first is first."""
-    searched = f"{_searched(snapshot)}{_ended(statuses)}."
+    searched = f"{_searched(snapshot)}{_ended(statuses, is_running=snapshot.status == 'running')}."
     if not ranking:
         return (searched,)
     return (
@@ -58,9 +58,11 @@ def _searched(snapshot: SearchSnapshot) -> str:
     return f"Searched on {snapshot.data.source}: {trials} in the {noun} {listing(families)}"
 
 
-def _ended(statuses: Counter[str]) -> str:
-    words = ("completed", "stopped", "pruned", "skipped", "failed", "running")
+def _ended(statuses: Counter[str], *, is_running: bool) -> str:
+    words = ("completed", "stopped", "pruned", "skipped", "failed")
     ended = [f"{statuses[word]} {word}" for word in words if statuses[word]]
+    if begun := statuses["running"]:
+        ended.append(f"{begun} {'running' if is_running else 'begun, to go on at the next run'}")
     return f", {listing(ended)}" if ended else ""
 
 

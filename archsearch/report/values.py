@@ -222,6 +222,11 @@ class ReportSummary:
         return frozenset(row.verdict for row in self.ranking)
 
     @property
+    def has_endings(self) -> bool:
+        """Whether a trial has ended without being ranked."""
+        return bool(self.pruned or self.skipped or self.failed)
+
+    @property
     def pruned_cards(self) -> tuple[TrialCard, ...]:
         """The trials that the search ended early."""
         return tuple(card for card in self.cards if card.status is Status.PRUNED)

@@ -1,13 +1,12 @@
 """When a CronJob starts its Jobs, and when at the latest they end."""
 
-import zoneinfo
 from dataclasses import dataclass
 
 from archsearch.errors import Refused
-from archsearch.schedule.expression import parse
 from archsearch.schedule.job import Job
 from archsearch.schedule.moments import read
 from archsearch.schedule.needs import REPORT_MINUTES, needs_of
+from archsearch.schedule.spans import span, zone_in_cluster
 
 # A Job's time counts from its creation: a node has to be found and the image to be loaded, too.
 MARGIN_MINUTES = 60
@@ -15,8 +14,6 @@ MARGIN_MINUTES = 60
 # So late a start may be made up for. With --until no later than this, since the Job ends so much later, too.
 LATEST_START_SECONDS = 3600
 LATEST_START_SECONDS_UNTIL = 600
-
-_DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +23,7 @@ class Interval:
     Attributes
     ----------
     seconds : int
-        More than 0, at most a day; on a day on which no clock is changed.
+        As `archsearch.schedule.spans.span` has them.
     zone : str
         The time zone of both, by its IANA name.
     """
@@ -39,18 +36,9 @@ def interval(job: Job) -> Interval | None:
     """What ``until`` leaves each start; None where that differs from start to start, or there is none."""
     if job.at is None or job.until is None:
         return None
-    starts, until = parse(job.at), read(job.until)
-    if len(starts.hours) > 1 or len(starts.minutes) > 1:
-        return None
-    (hour,), (minute,) = starts.hours, starts.minutes
-    zone, offset = "Etc/UTC", 0.0
-    if isinstance(until.zone, zoneinfo.ZoneInfo):
-        zone = until.zone.key
-    elif until.zone and (ahead := until.zone.utcoffset(None)):
-        offset = ahead.total_seconds()
-    clock = until.clock.hour * 3600 + until.clock.minute * 60 + until.clock.second
-    left = round(clock - offset - hour * 3600 - minute * 60) % _DAY_SECONDS
-    return Interval(left or _DAY_SECONDS, zone)
+    zone = zone_in_cluster(job.until)
+    seconds = span(job.at, job.until, zone)
+    return None if seconds is None else Interval(seconds, zone.key)
 
 
 def start_lines(job: Job) -> str:

@@ -186,9 +186,10 @@ def _read_apart(field: _Field, said: Mapping[_Field, str]) -> str:
 
 
 def _no_five_fields(text: str, fields: Sequence[str]) -> str:
-    number = "one field" if len(fields) == 1 else f"{len(fields)} fields"
-    words = f", and words such as @daily: {', '.join(_WORDS)}" if text.strip().startswith("@") else ""
-    return (
-        f"{text!r} has {number}; a cron expression has five: {FIELDS} ({EVERY_NIGHT!r} is every night at "
-        f"two){words}"
-    )
+    if text.strip().startswith("@"):
+        return (
+            f"no such word; known are {', '.join(_WORDS)}; every night is @daily, at midnight, or "
+            f"{EVERY_NIGHT!r}, at two"
+        )
+    number = {0: "it is empty", 1: "this is one field"}.get(len(fields), f"these are {len(fields)} fields")
+    return f"{number}; a cron expression has five: {FIELDS} ({EVERY_NIGHT!r} is every night at two)"

@@ -4,10 +4,11 @@ import os
 import re
 import shlex
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from archsearch.errors import Refused
+from archsearch.space.execution_words import Execution
 
 # A host's name of RFC 1123 without its dots: what every scheduler takes as a part of its own names.
 LONGEST_NAME = 63
@@ -46,6 +47,8 @@ class Job:
     workers : int or None
     tracking_uri : str or None
         MLflow's; None leaves it to the store.
+    execution : Execution
+        Of the space: what a cluster is asked for where nothing here says it.
 
     Raises
     ------
@@ -65,6 +68,7 @@ class Job:
     min_free_gpu_memory: str | None = None
     workers: int | None = None
     tracking_uri: str | None = None
+    execution: Execution = field(default_factory=Execution)
 
     def __post_init__(self) -> None:
         if not is_name(self.name):

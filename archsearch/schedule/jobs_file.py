@@ -13,6 +13,7 @@ from archsearch.schedule.amounts import memory_bytes
 from archsearch.schedule.expression import parse
 from archsearch.schedule.job import NAMES, Job, is_name
 from archsearch.schedule.moments import moment, require_every_day
+from archsearch.schedule.spans import require_another_time
 from archsearch.space.document import Document, Location, read_document
 from archsearch.space.execution_words import MOST_WORKERS
 from archsearch.space.faults import describe_faults
@@ -66,6 +67,8 @@ def _number(value: Any) -> Any:
 
 def _space(word: str, info: ValidationInfo) -> str:
     space = located_space(word, _beside(info).folder)
+    if Path(space).is_dir():
+        raise ValueError(f"a folder, no space: {space}")
     if space not in bundled_spaces() and not Path(space).is_file():
         raise ValueError(f"no such file, nor a bundled space: {space}")
     return space
@@ -73,7 +76,10 @@ def _space(word: str, info: ValidationInfo) -> str:
 
 def _time(text: str, info: ValidationInfo) -> str:
     beside = _beside(info)
-    return parse(text, has_both_days=beside.has_both_days or "at" in beside.given).text
+    try:
+        return parse(text, has_both_days=beside.has_both_days or "at" in beside.given).text
+    except ValueError as error:
+        raise ValueError(f"{text!r}: {error}") from None
 
 
 def _in_quotes(value: Any) -> Any:
@@ -90,9 +96,19 @@ def _moment(text: str, info: ValidationInfo) -> str:
         moment(text)
         if is_recurring and "until" not in given:
             require_every_day(text)
+            said = {**info.data, **given}
+            if said.get("at") is not None:
+                require_another_time(said["at"], text, said.get("hours"))
     except ValueError as error:
         raise ValueError(f"{text!r}: {error}") from None
     return text  # a time without a date is another moment at each start
+
+
+def _store(text: str, info: ValidationInfo) -> str:
+    store = _beside(info).folder / Path(text).expanduser()
+    if store.is_file():
+        raise ValueError(f"a file, no folder: {store}")
+    return text
 
 
 def _memory(text: str) -> str:
@@ -113,6 +129,7 @@ Space = Annotated[str, Field(min_length=1), AfterValidator(_space)]
 Time = Annotated[str, AfterValidator(_time)]
 Moment = Annotated[str, BeforeValidator(_in_quotes), AfterValidator(_moment)]
 Memory = Annotated[str, AfterValidator(_memory)]
+Folder = Annotated[str, Field(min_length=1), AfterValidator(_store)]
 
 
 class JobWords(Words):
@@ -128,7 +145,7 @@ class JobWords(Words):
         default=None, description="Of each GPU; as archsearch run --min-free-gpu-memory takes it."
     )
     workers: Number | None = Field(default=None, le=MOST_WORKERS, description="Trainings at the same time.")
-    store: Text | None = Field(default=None, description="Folder of records; by default mlruns.")
+    store: Folder | None = Field(default=None, description="Folder of records; by default mlruns.")
     tracking_uri: Text | None = Field(default=None, description="MLflow's tracking server.")
 
 

@@ -227,7 +227,7 @@ volumes:
 
 
 def _tolerations(job: Job) -> str:
-    if not job.gpus:
+    if not needs_of([job]).gpus:
         return ""
     return """\
 # Nodes with GPUs are often kept for Pods that want one.
@@ -259,7 +259,9 @@ def _resources(job: Job) -> str:
 requests:
   cpu: {needs.cores}
   memory: {needs.gib}Gi
-# By these the search knows how many cores and how much memory it has. Large data need more.
+# A core for the search and one for each training at a time: --workers, --gpus, else the space's `execution`,
+# as it was when this was printed. By these limits the search knows how many cores and how much memory it
+# has. Large data need more.
 limits:
   cpu: {needs.cores}
   memory: {needs.gib}Gi

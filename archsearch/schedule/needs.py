@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from archsearch.execution.limits import SHARED_OUT
 from archsearch.execution.slots import WORKER_GIB
 from archsearch.schedule.job import Job
 
@@ -21,10 +22,11 @@ class Needs:
     Attributes
     ----------
     gpus : int
+        Those that are asked for by number; "all" of a space are none.
     cores : int
         One for each training at a time, and one for the search.
     gib : int
-        Memory in GiB, with small data and a worker on each core.
+        Memory in GiB: what the space allows each training, else for small data and a worker on each core.
     minutes : int or None
         Of the search's own bound; None where it has none.
     """
@@ -48,11 +50,16 @@ def needs_of(jobs: Iterable[Job]) -> Needs:
 
 
 def _needs(job: Job) -> Needs:
-    gpus = job.gpus or 0
-    cores = (job.workers or gpus or 1) + 1
+    said = job.execution
+    found = 0 if said.gpus == "all" else said.gpus
+    gpus = found if job.gpus is None else job.gpus
+    workers = said.workers if job.workers is None else job.workers
+    trainings = (gpus * said.workers_per_gpu if workers == "auto" else workers) or 1
+    cores = trainings + 1
+    gib = cores * WORKER_GIB if said.memory is None else trainings * said.memory / SHARED_OUT
     return Needs(
         gpus=gpus,
         cores=cores,
-        gib=SEARCH_GIB + math.ceil(cores * WORKER_GIB),
+        gib=SEARCH_GIB + math.ceil(gib),
         minutes=None if job.hours is None else math.ceil(job.hours * 60),
     )

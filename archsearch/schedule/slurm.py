@@ -64,8 +64,8 @@ def _options(jobs: Sequence[Job]) -> str:
     return f"""\
 #SBATCH --job-name={_name(jobs)}
 {_array(jobs)}\
-# One process, which starts its workers itself. A core for it and one for each training at a time; memory for
-# small data.
+# One process, which starts its workers itself. A core for it and one for each training at a time: --workers,
+# --gpus, else the space's `execution`, as it was when this was printed. Large data need more memory.
 #SBATCH --nodes=1
 #SBATCH --ntasks=1
 #SBATCH --cpus-per-task={needs.cores}

@@ -55,7 +55,8 @@ WorkingDirectory={_path(str(job.folder))}
 ExecStart={exec_start((*program(), *job.words, "--if-locked", "skip"))}
 # SIGTERM has everything saved within 5 seconds, with exit code 75.
 KillSignal=SIGTERM
-# Only the search itself gets it, and ends its workers: a worker that got it, too, would be a failed trial.
+# Only the search itself gets it, and ends its workers, which take no notice of it. But a program that code of
+# yours has started would end in the middle of a training. What is left after the search is killed.
 KillMode=mixed
 # Then SIGKILL; nothing that was recorded is lost by it.
 TimeoutStopSec=30

@@ -100,6 +100,8 @@ def _in_words(problem: str) -> str:
         return "a ':' where none can be: is a line before it unfinished, or this one indented too far?"
     if "cannot start any token" in problem or problem.startswith("expected alphabetic or numeric character"):
         return "a text that begins with a character such as * or @ stands in quotes"
+    if problem.startswith("expected '<document start>'"):
+        return "another value begins here, but the first one has ended: a file holds one mapping of words"
     if problem.startswith("but found another document"):
         return "a second document begins here; a file holds one search space"
     return problem or "not valid YAML"

@@ -20,7 +20,7 @@ _MUST_BE = {
     "dict_type": "a mapping of words",
     "model_type": "a mapping of words",
     "model_attributes_type": "a mapping of words",
-    "greater_than": "above {gt}",
+    "greater_than": "above {gt:g}",
     "greater_than_equal": "at least {ge}",
     "less_than": "below {lt}",
     "less_than_equal": "at most {le}",
@@ -111,13 +111,17 @@ def _sentence(fault: ErrorDetails, location: Location, model: type[BaseModel]) -
         return f"must be {instead}, not {_shown(received)}"
     if kind == "too_short":
         return "the list is empty"
+    if kind == "string_too_short":
+        return "is empty: give it a name"
     if kind == "value_error":
         return str(context["error"])
     if kind == "string_pattern_mismatch" and location[-1] == "hypermodel":
         return f"must be package.module:ClassName, not {_shown(received)}"
     if kind not in _MUST_BE:
         return f"{fault['msg']}, not {_shown(received)}"
-    sentence = f"must be {_MUST_BE[kind].format(**context)}, not {_shown(received)}"
+    has_items = kind in _NO_MAPPING and isinstance(received, list) and received
+    found = "a list" if has_items else _shown(received)
+    sentence = f"must be {_MUST_BE[kind].format(**context)}, not {found}"
     field = fault["loc"][-1]
     if field in _SHORT_FORM_FIELDS and field not in location:
         sentence = f"the {field} {sentence}"

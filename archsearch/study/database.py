@@ -8,6 +8,11 @@ from pathlib import Path
 from archsearch.errors import LOCKS_NEEDED, StorageFull, StoreError
 from archsearch.study.filesystem import network_file_system
 
+RESTORE = (
+    "restore the file from a copy; or move its folder away, or say --new, to search again from the start"
+)
+"""What to do about a record that is lost."""
+
 # What a file system answers that has no locks, or no longer knows of them.
 _NO_LOCKS = frozenset({
     sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOLFS, sqlite3.SQLITE_IOERR_LOCK, sqlite3.SQLITE_IOERR_UNLOCK,
@@ -84,10 +89,7 @@ def explained(path: Path) -> Iterator[None]:
 
 def _meaning(path: Path, error: sqlite3.DatabaseError, code: int) -> StoreError | StorageFull:
     if code & 0xFF in _DAMAGED:
-        return StoreError(
-            f"{path}: damaged ({error}): restore the file from a copy; or move its folder away, or say "
-            "--new, to search again from the start"
-        )
+        return StoreError(f"{path}: damaged ({error}): {RESTORE}")
     if code in _NO_LOCKS:
         return StoreError(f"{path}: {error}: {LOCKS_NEEDED}")
     if code == sqlite3.SQLITE_FULL or (code & 0xFF == sqlite3.SQLITE_IOERR and code not in _NOT_READ):

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from archsearch.ranking import Standing, by_standing
+from archsearch.ranking import Rankable, by_rank
 from archsearch.records import TrialResult
 
 
@@ -29,7 +29,7 @@ def superfluous(trials: Sequence[TrialResult], keep: int) -> list[int]:
         (trial for trial in trials if trial.score is not None),
         key=lambda trial: (trial.score, trial.number),
     )
-    kept = {trial.number for trial in (*by_standing(trials)[:keep], *by_score[:keep])}
+    kept = {trial.number for trial in (*by_rank(trials)[:keep], *by_score[:keep])}
     return [
         trial.number
         for trial in trials
@@ -37,13 +37,13 @@ def superfluous(trials: Sequence[TrialResult], keep: int) -> list[int]:
     ]
 
 
-def best(trials: Iterable[Standing], keep: int) -> set[int]:
+def best(trials: Iterable[Rankable], keep: int) -> set[int]:
     """Numbers of the `keep` best in the ranking as it stands.
 
     Where fewer were judged, those with the lowest scores come after them.
     """
     scored = [trial for trial in trials if trial.score is not None]
-    judged = by_standing(scored)
+    judged = by_rank(scored)
     placed = {trial.number for trial in judged}
     others = sorted(
         (trial for trial in scored if trial.number not in placed),

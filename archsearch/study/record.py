@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from archsearch.errors import SearchLocked, StoreError, unwritable
 from archsearch.records import EpochRecord, SpaceChange, Status, TrainingRun, TrialResult
-from archsearch.study.database import connect, explained, require_intact
+from archsearch.study.database import RESTORE, connect, explained, require_intact
 from archsearch.study.reader import RecordReader
 from archsearch.study.rows import epoch_row, proposal_row, run_row, trial_row
 from archsearch.study.schema import SCHEMA, VERSION, migrate
@@ -107,6 +107,8 @@ class Record(RecordReader):
                 f"{path}: written by a newer archsearch (record version {version}, this one reads up to "
                 f"{VERSION}); upgrade archsearch, or name another --store"
             )
+        if not path.stat().st_size:
+            raise StoreError(f"{path}: empty (0 bytes), no record of a search: {RESTORE}")
         if version < 1 or not has_tables:
             raise StoreError(f"{path}: a SQLite file, but no record of a search")
         if version < VERSION:

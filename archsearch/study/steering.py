@@ -56,10 +56,12 @@ class Mailbox:
     ----------
     folder : Path
         Made by the first request.
+    read_only : bool
+        Whether what holds no request is left where it is.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
+        self._folder, self._is_read_only = folder, read_only
         self._read: dict[str, Request] = {}
         self._unreadable: set[str] = set()
 
@@ -98,6 +100,10 @@ class Mailbox:
                 self._open(name)
         return [(name, self._read[name]) for name in names if name in self._read]
 
+    def added(self) -> list[Add]:
+        """The architectures that wait to be taken up, oldest first."""
+        return [request for _, request in self.take() if isinstance(request, Add)]
+
     def remove(self, name: str) -> None:
         """Forget a request: what it asked for is recorded, or is the case already."""
         with contextlib.suppress(OSError):
@@ -112,8 +118,9 @@ class Mailbox:
             return  # removed, or out of reach for a moment
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             self._unreadable.add(name)  # in case that it can't be renamed
-            with contextlib.suppress(OSError):
-                path.replace(path.with_name(name + SET_ASIDE))
+            if not self._is_read_only:
+                with contextlib.suppress(OSError):
+                    path.replace(path.with_name(name + SET_ASIDE))
 
 
 def _to_json(request: Request) -> dict[str, Any]:

@@ -137,7 +137,7 @@ class Store:
         return self.path / "artifacts"
 
     def prepare(self) -> None:
-        """Make the folder, and its ignore rules, if they are not there.
+        """Make the folder, if it is not there; one with nothing in it yet gets rules: git is to ignore it.
 
         Raises
         ------
@@ -146,9 +146,10 @@ class Store:
         StorageFull
         """
         try:
-            (self.path / "searches").mkdir(parents=True, exist_ok=True)
-            if not (self.path / ".gitignore").exists():
+            self.path.mkdir(parents=True, exist_ok=True)
+            if not any(self.path.iterdir()):  # else the rules would hide what somebody has in it
                 shutil.copyfile(bundled("mlruns.gitignore"), self.path / ".gitignore")
+            (self.path / "searches").mkdir(exist_ok=True)
         except OSError as error:
             raise unwritable(f"store {self.path}", error) from None
         if not os.access(self.path / "searches", os.W_OK):

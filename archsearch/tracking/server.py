@@ -4,7 +4,6 @@ import os
 import re
 import socket
 import sys
-import tempfile
 import threading
 import urllib.error
 import urllib.request
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from archsearch.errors import TrackingError
+from archsearch.home import ensure_home
 
 PROBE_SECONDS = 10
 
@@ -65,8 +65,8 @@ class Tracking:
         if chosen is None:
             if misread := _MISREAD.search(str(database.absolute())):
                 raise TrackingError(
-                    f"{database.absolute()}: MLflow's database can't be there: {misread[0]} in its address is "
-                    "something else than in a path; name another --store, or a --tracking-uri"
+                    f"{database.absolute()}: MLflow's database can't be there: {misread[0]} in its address "
+                    "is something else than in a path; name another --store, or a --tracking-uri"
                 )
             return cls(f"sqlite:///{database.absolute()}", artifacts.absolute(), database.absolute())
         is_server = chosen.startswith(("http://", "https://"))
@@ -83,10 +83,7 @@ def prepare_mlflow() -> None:
     """Set what MLflow must find in the environment when it is first imported."""
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
-    try:
-        Path.home()
-    except RuntimeError:  # a container's user may have none, and MLflow does not load without
-        os.environ["HOME"] = tempfile.gettempdir()
+    ensure_home()
 
 
 def check_answers(tracking: Tracking, remedy: str = REMEDY) -> None:

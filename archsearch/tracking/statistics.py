@@ -23,10 +23,12 @@ def gather_statistics(database: Path) -> None:
     database : Path
         Of MLflow, as SQLite has it.
     """
-    from sqlalchemy import create_engine, text
+    from sqlalchemy import URL, create_engine, text
     from sqlalchemy.exc import DatabaseError
 
-    engine = create_engine(f"sqlite:///{database}", connect_args={"timeout": BUSY_SECONDS})
+    # A URL of text would end the path at a "?" or "#".
+    url = URL.create("sqlite", database=str(database))
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
     try:
         with suppress(DatabaseError), engine.begin() as connection:
             connection.execute(text(f"PRAGMA analysis_limit = {ROWS}"))

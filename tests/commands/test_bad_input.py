@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import sqlite3
 import time
 from pathlib import Path
@@ -62,6 +61,37 @@ def test_a_space_that_is_no_file_is_refused_and_bundled_ones_are_named() -> None
     assert "bundled are: cnn_vs_dense, digits" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("run", "digits", "--store", ""), "--store is empty: name a folder."),
+        (("status", "--store", " "), "--store is empty: name a folder."),
+        (("schedule", "cron", "digits", "--store", ""), "--store is empty: name a folder."),
+        (("run", ""), "the space's name is empty: name a file; bundled are: cnn_vs_dense"),
+        (("run", "digits", "--workers", "-1"), "give a whole number, 0 or more, or auto, not '-1'."),
+        (("run", "digits", "--trials", "0"), "give a whole number of at least 1, not '0'."),
+        (("run", "digits", "--hours", "abc"), "give a number of hours above 0, such as 2 or 0.5, not 'abc'."),
+        (("run", "digits", "--hours", "nan"), "'--hours': give a number of hours above 0"),
+        (("run", "digits", "--max-gpu-hours", "0"), "'--max-gpu-hours': give a number of hours above 0"),
+        (("skip", "digits", "x"), "give a trial's number, such as 3, not 'x'."),
+        (("ui", "--port", "x"), "give a whole number from 1 to 65535, not 'x'."),
+        (("show", "digits"), "No such command 'show'. Did you mean watch, report or list?"),
+        (("reprt", "digits"), "No such command 'reprt'."),
+    ],
+)
+def test_words_that_are_none_are_refused_with_what_to_say(words: tuple[str, ...], message: str) -> None:
+    result = invoke(*words)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert not os.listdir()
+
+
+def test_a_file_of_two_values_is_no_space() -> None:
+    result = invoke("run", written('{"search": "a"}\n["b"]\n'))
+    assert result.exit_code == 2
+    assert "space.yaml:2:1: another value begins here, but the first one has ended" in result.stderr
+
+
 def test_a_store_that_cannot_be_written_is_refused() -> None:
     Path("file").touch()
     result = invoke("run", "digits", "--store", "file/store")
@@ -94,22 +124,20 @@ def test_the_same_name_for_another_space_is_refused_with_the_words_that_changed(
 
 
 def test_a_record_of_a_newer_version_is_refused(searched: Searched, tmp_path: Path) -> None:
-    store = tmp_path / "mlruns"
-    shutil.copytree(searched.folder / "mlruns", store)
-    with sqlite3.connect(store / "searches" / searched.result["search"] / "record.sqlite") as db:
+    newer = searched.copied(tmp_path / "copy")
+    with sqlite3.connect(newer.record) as db:
         db.execute("PRAGMA user_version = 99")
     db.close()
     for words in (["run", str(written(TINY_SPACE))], ["report", "tiny"], ["list"]):
-        result = invoke(*words, "--store", store)
+        result = invoke(*words, "--store", newer.folder / "mlruns")
         assert result.exit_code == 2, result.output
         assert "written by a newer archsearch" in result.stderr
 
 
 def test_a_damaged_record_is_refused(searched: Searched, tmp_path: Path) -> None:
-    store = tmp_path / "mlruns"
-    shutil.copytree(searched.folder / "mlruns", store)
-    (store / "searches" / searched.result["search"] / "record.sqlite").write_bytes(b"not a database" * 1000)
-    result = invoke("report", "tiny", "--store", store)
+    damaged = searched.copied(tmp_path / "copy")
+    damaged.record.write_bytes(b"not a database" * 1000)
+    result = invoke("report", "tiny", "--store", damaged.folder / "mlruns")
     assert result.exit_code == 2
     assert "record.sqlite" in result.stderr
 

@@ -4,7 +4,6 @@ import json
 import shutil
 import signal
 import sqlite3
-import subprocess
 import time
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 pytest.importorskip("keras_tuner")
 
 import hypermodels_of_a_user as user
-from real_command import IN_PROCESS, UNTRACKED, command, environment, invoke, run
+from real_command import IN_PROCESS, UNTRACKED, invoke, run, started
 
 from archsearch.space import SearchSpace
 
@@ -181,31 +180,25 @@ constraints: {parameters: 4000}
 
 @pytest.mark.parametrize("word", ["--trials", "--hours"])
 def test_a_search_ends_at_once_while_it_waits_for_a_build(word: str, folder: Path) -> None:
-    words = "name: slow\ndata: digits\nfamilies:\n  slow: {hypermodel: builds:Slow}\n"
-    (folder / "slow.yaml").write_text(words + "training: {epochs: 1}\nsearch: {trials: 50}\n")
+    space = "name: slow\ndata: digits\nfamilies:\n  slow: {hypermodel: builds:Slow}\n"
+    (folder / "slow.yaml").write_text(space + "training: {epochs: 1}\nsearch: {trials: 50}\n")
     store = f"slow-{word}"
     value = {"--trials": "50", "--hours": "0.001"}[word]
     (folder / "building").unlink(missing_ok=True)
-    process = subprocess.Popen(
-        command("run", "slow.yaml", "--json", "--workers", "1", *UNTRACKED, "--store", store, word, value),
-        cwd=folder,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    if word == "--trials":
-        deadline = time.monotonic() + 300
-        while not (folder / "building").exists():
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        process.send_signal(signal.SIGINT)
-        sent = time.monotonic()
-        out, err = process.communicate(timeout=60)
-        assert time.monotonic() - sent < 10
-        assert process.returncode == 75, err
-        assert json.loads(out.splitlines()[-1])["status"] == "interrupted"
-    else:
-        out, err = process.communicate(timeout=300)
-        assert json.loads(out.splitlines()[-1])["status"] == "hours_reached", err
+    words = ("run", "slow.yaml", "--json", "--workers", "1", *UNTRACKED, "--store", store, word, value)
+    with started(*words, cwd=folder) as process:
+        if word == "--trials":
+            deadline = time.monotonic() + 300
+            while not (folder / "building").exists():
+                assert process.poll() is None, process.communicate()
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            process.send_signal(signal.SIGINT)
+            sent = time.monotonic()
+            out, err = process.communicate(timeout=60)
+            assert time.monotonic() - sent < 10
+            assert process.returncode == 75, err
+            assert json.loads(out.splitlines()[-1])["status"] == "interrupted"
+        else:
+            out, err = process.communicate(timeout=300)
+            assert json.loads(out.splitlines()[-1])["status"] == "hours_reached", err

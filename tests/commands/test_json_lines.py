@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from made_up import epoch, trial
+from searches import search
 
 from archsearch.cli import main
-from archsearch.commands.events import Events
-from archsearch.commands.lines import JsonLines, json_lines
+from archsearch.commands.events import Events, say_stopped
+from archsearch.commands.lines import INTERRUPTED, JsonLines, json_lines
+from archsearch.commands.result import Judged, SearchResult
+from archsearch.errors import ExitCode
 from archsearch.records import Status, TrainingRun
 from archsearch.study import EpochMeasured, Remark, SearchFound, SearchStarted, TrialEnded, TrialStarted
 
@@ -109,6 +112,26 @@ def test_quiet_leaves_notes_errors_and_the_end(capsys) -> None:
         lines.stopped("interrupted", "", 75)
     (stopped,) = said(capsys)
     assert (stopped["event"], stopped["search"]) == ("search_stopped", "made-up-1")
+
+
+@pytest.mark.parametrize(
+    ("status", "notes", "message"),
+    [
+        ("finished", (), "the search is complete"),
+        ("nothing_to_do", (), "nothing is left to train"),
+        ("interrupted", ("MLflow is behind",), f"{INTERRUPTED}; MLflow is behind"),
+        ("hours_reached", ("--hours (1) are used up",), "--hours (1) are used up"),
+        ("all_failed", (), "every trial failed"),
+        ("given_up", (), "the search gave up"),
+    ],
+)
+def test_the_end_is_always_said_in_words(capsys, status: str, notes: tuple[str, ...], message: str) -> None:
+    judged = Judged(search(2), {}, {}, ())
+    result = SearchResult(judged, status, None, Path("models"), "", None, notes)
+    with json_lines() as lines:
+        say_stopped(lines, result, ExitCode.FINISHED)
+    (stopped,) = said(capsys)
+    assert (stopped["reason"], stopped["message"]) == (status, message)
 
 
 def test_the_last_words_of_a_process_are_the_end_unless_that_was_said(capsys) -> None:

@@ -3,7 +3,6 @@
 import json
 import math
 import re
-import shutil
 import sqlite3
 import subprocess
 from pathlib import Path
@@ -159,14 +158,12 @@ def test_the_same_command_again_redraws_without_tensorflow(searched: Searched) -
 def test_more_trials_extend_a_finished_search(
     searched: Searched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = tmp_path / "copy"
-    shutil.copytree(searched.folder, folder)
-    monkeypatch.chdir(folder)
+    extended = searched.copied(tmp_path / "copy")
+    monkeypatch.chdir(extended.folder)
     done = invoke("run", "tiny.yaml", "--trials", "6", "--json", *IN_PROCESS, *UNTRACKED)
     result = json.loads(done.stdout.splitlines()[-1])
     assert (done.exit_code, sum(result["trials"].values())) == (0, 6)
-    kept = Searched(folder, result, "")
-    before, after = recorded(searched).trials, recorded(kept).trials
+    before, after = recorded(searched).trials, recorded(extended).trials
     assert [trial.runs[0].epochs for trial in after[:4]] == [trial.runs[0].epochs for trial in before]
 
 
@@ -206,11 +203,9 @@ def test_list_and_report_read_what_was_searched(
 def test_a_search_cut_off_after_its_last_trial_is_set_right_by_the_same_command(
     searched: Searched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = tmp_path / "copy"
-    shutil.copytree(searched.folder, folder)
-    monkeypatch.chdir(folder)
-    path = folder / searched.record.relative_to(searched.folder)
-    with sqlite3.connect(path) as db:
+    cut_off = searched.copied(tmp_path / "copy")
+    monkeypatch.chdir(cut_off.folder)
+    with sqlite3.connect(cut_off.record) as db:
         db.execute("UPDATE sessions SET status = 'running'")
     db.close()
     assert " interrupted " in invoke("list").stdout

@@ -2,9 +2,7 @@
 
 import json
 import shutil
-import sqlite3
 import time
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -383,6 +381,22 @@ def test_what_a_damaged_search_has_stays_and_the_others_are_pruned(store: Store)
     assert tree(damaged.folder) == before
 
 
+@pytest.mark.parametrize("words", [(), ("--dry-run",)])
+def test_nothing_to_remove_is_not_said_where_a_fault_may_hide_something(
+    store: Store, words: tuple[str, ...]
+) -> None:
+    search(store, "made-up-1").record.write_bytes(b"no record")
+    result = told(store, "--older-than", "90d", *words)
+    assert (result.exit_code, result.stdout) == (2, "")
+
+
+def test_older_than_0_is_everything_and_said_with_its_size(store: Store) -> None:
+    search(store, "made-up-1", age=60.0)
+    would = told(store, "--older-than", "0m", "--dry-run").stdout
+    assert "kB of 1 search would be freed; nothing was removed" in would
+    assert "freed 7.3 kB of 1 search\n" in told(store, "--older-than", "0m").stdout
+
+
 def test_what_another_mlflow_keeps_is_left_and_said(store: Store) -> None:
     place = search(store, "made-up-1")
     with Record.open(place.record) as record:
@@ -401,10 +415,8 @@ def test_the_age_has_to_be_said(store: Store) -> None:
 def test_a_pruned_search_is_reported_and_run_as_before(
     searched: Searched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copytree(searched.folder, tmp_path / "copy")
-    monkeypatch.chdir(tmp_path / "copy")
+    monkeypatch.chdir(searched.copied(tmp_path / "copy").folder)
     store = Store(Path("mlruns"))
-    move(store, searched.folder / "mlruns")
     (place,) = store.searches()
     kept = searched.result["best"]["trial"]
     assert len(list(place.models.glob("*.keras"))) > 1
@@ -430,16 +442,3 @@ def test_a_pruned_search_is_reported_and_run_as_before(
 def artifacts(store: Store) -> list[Path]:
     """What MLflow keeps of the store's only search, but for its space."""
     return sorted(path for path in store.artifacts.rglob("*") if path.is_file() and path.suffix != ".yaml")
-
-
-def move(store: Store, source: Path) -> None:
-    """Have a copied store's MLflow and records say where it lies now."""
-    with closing(sqlite3.connect(store.database)) as db, db:
-        for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
-            db.execute(
-                f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (str(source), str(store.path))
-            )
-    for place in store.searches():
-        with closing(sqlite3.connect(place.record)) as db, db:
-            query = "UPDATE search SET value = replace(value, ?, ?) WHERE key = 'mirrored'"
-            db.execute(query, (str(source), str(store.path)))

@@ -1,5 +1,6 @@
 """``archsearch skip`` and ``archsearch add``: what is asked for, and what is refused with its reason."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -109,6 +110,32 @@ def test_where_no_process_runs_the_search_it_says_what_takes_it_up(idle):
     assert said.endswith(
         "No process runs the search now; the next run of it trains this first: archsearch run made-up.yaml\n"
     )
+
+
+def test_what_takes_it_up_is_said_without_what_was_for_one_start_alone(idle):
+    command = (
+        "archsearch run 'my space.yaml' --trials 20 --hours 6 --until=05:45 --max-gpu-hours 2 --if-locked skip "
+        "--min-free-gpu-memory 8GB --tracking later --log-format json --store /data --json --quiet"
+    )
+    idle.record.begin_session(command, 1, 20)
+    _, said, _ = run(idle, "add", "dense 48")
+    assert said.endswith("archsearch run 'my space.yaml' --trials 20 --tracking later --store /data\n")
+
+
+@pytest.mark.parametrize("lines", [["dense 48"], ["dense 48", "dense 24"]])
+def test_watch_and_status_say_that_it_waits(idle, lines):
+    idle.record.end_session("finished", 0.0)
+    for line in lines:
+        run(idle, "add", line)
+    (idle.place.requests / "no-request.json").write_text("{")
+    watched = CliRunner().invoke(main, ["watch", "made-up", "--once", "--store", str(idle.store)]).output
+    told = CliRunner().invoke(main, ["status", "--store", str(idle.store)], terminal_width=200).output
+    known = CliRunner().invoke(main, ["status", "--json", "--store", str(idle.store)]).output
+    waits = "2 added architectures wait for the next run" if len(lines) == 2 else "1 added architecture waits"
+    assert waits in watched
+    assert waits in " ".join(told.split())
+    assert json.loads(known)["searches"][0]["added"] == len(lines)
+    assert (idle.place.requests / "no-request.json").is_file()  # whoever looks changes nothing
 
 
 def test_a_name_goes_with_it_and_may_be_used_once(search):

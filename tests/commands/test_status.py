@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import sqlite3
+import threading
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -12,13 +13,15 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from made_up import epoch, recorded, space, trial
+from made_up import Scripted, epoch, recorded, space, trial
 from steered import at_work
 
 from archsearch.cli import main
+from archsearch.commands.bounds import Bound
+from archsearch.commands.ends import why_ended
 from archsearch.commands.standing import STATES, State, look
 from archsearch.records import Status, TrainingRun
-from archsearch.study import Outcome, Place, Record, Store
+from archsearch.study import Outcome, Place, Record, Search, Store
 
 HOUR, DAY = 3_600.0, 86_400.0
 
@@ -88,7 +91,7 @@ def test_every_outcome_of_a_search_has_its_state() -> None:
 
 
 def test_each_search_has_its_state_and_the_reason(store: Store) -> None:
-    search(store, "a-complete", Outcome.FINISHED)
+    search(store, "a-complete", Outcome.FINISHED, ended=12)
     search(store, "b-bound", Outcome.HOURS_REACHED, reason="--until 06:00 is reached")
     search(store, "c-interrupted", Outcome.INTERRUPTED)
     search(store, "d-killed", None)
@@ -132,6 +135,26 @@ def test_the_exit_code_is_the_worst_of_all_searches(
         search(store, f"made-up-{number}", outcome)
     assert told(store).exit_code == code
     assert told(store, "--json").exit_code == code
+
+
+def test_a_complete_search_with_fewer_trials_says_why(store: Store) -> None:
+    search(store, "made-up-1", Outcome.FINISHED, ended=3, reason="dense: nothing new was found")
+    search(store, "made-up-2", Outcome.FINISHED, ended=3)
+    found = json.loads(told(store, "--json").stdout)["searches"]
+    reasons = ["dense: nothing new was found", "nothing new is left to try"]
+    assert [each["reason"] for each in found] == reasons
+    assert [line.split("  ")[-1] for line in told(store).stdout.splitlines()[1:]] == reasons
+
+
+def test_a_search_of_a_space_that_holds_nothing_more_records_why_it_has_fewer_trials(tmp_path: Path) -> None:
+    of = space(families={"dense": {"depth": 1, "narrowest": 8, "widest": [8, 16]}}, training={})
+    with recorded(tmp_path, of) as record:
+        record.begin_session("archsearch run made-up.yaml", 1, 20)
+        ended = Search(of, record, Scripted(), lambda _: None)
+        outcome = ended.run(20, None, threading.Event())
+        reason = why_ended(ended, record, outcome, Bound())
+        record.end_session(outcome, 0.0, reason)
+        assert record.sessions()[-1].reason == "dense: nothing new was found; 2 of 20 trials"
 
 
 def test_only_the_searches_named_count(store: Store) -> None:

@@ -3,11 +3,10 @@
 import contextlib
 import json
 import re
-import subprocess
 import time
 
 import pytest
-from real_command import TINY_SPACE, UNTRACKED, command, environment, invoke
+from real_command import TINY_SPACE, UNTRACKED, invoke, started
 
 from archsearch.records import Status
 from archsearch.study import Record, Store
@@ -37,18 +36,13 @@ def wait_until_trained(number, folder, process):
 
 
 @contextlib.contextmanager
-def started(folder):
+def searching(folder):
     """The search at work; it is to end by itself."""
-    words = command("run", "tiny.yaml", "--json", "--quiet", *UNTRACKED)
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(words, cwd=folder, env=environment(), **pipes) as process:
-        try:
-            yield process
-            out, err = process.communicate(timeout=300)
-            assert process.returncode == 0, err
-            assert json.loads(out.splitlines()[-1])["trials"]["skipped"] == len(trials(folder))
-        finally:
-            process.kill()
+    with started("run", "tiny.yaml", "--json", "--quiet", *UNTRACKED, cwd=folder) as process:
+        yield process
+        out, err = process.communicate(timeout=300)
+        assert process.returncode == 0, err
+        assert json.loads(out.splitlines()[-1])["trials"]["skipped"] == len(trials(folder))
 
 
 def test_a_running_search_is_watched_and_steered_and_one_that_ended_goes_on(tmp_path, monkeypatch):
@@ -59,7 +53,7 @@ def test_a_running_search_is_watched_and_steered_and_one_that_ended_goes_on(tmp_
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tiny.yaml").write_text(SPACE)
-    with started(tmp_path) as process:
+    with searching(tmp_path) as process:
         wait_until_trained(0, tmp_path, process)
         assert "trained next, as soon as a worker is free" in steer(
             "add", "tiny", "dense 24", "--name", "mine"
@@ -78,7 +72,7 @@ def test_a_running_search_is_watched_and_steered_and_one_that_ended_goes_on(tmp_
     ]
 
     assert "No process runs the search now" in steer("add", "tiny", "dense 8 dropout 0.1")
-    with started(tmp_path) as process:
+    with searching(tmp_path) as process:
         wait_until_trained(2, tmp_path, process)
         steer("skip", "tiny", "2")
     assert trials(tmp_path)[2].architecture.notation == "dense 8 dropout 0.1"

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import stat
 import subprocess
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from made_up import space
-from real_command import UNTRACKED, Searched, command, environment, invoke
+from real_command import UNTRACKED, Searched, invoke, started
 
 from archsearch.commands import turn
 from archsearch.commands.notes import say, without_effect
@@ -58,12 +57,10 @@ def release(
     searched: Searched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[], object]]:
     """In a working folder with a complete search that this process holds: what lets go of it."""
-    folder = tmp_path / "copy"
-    shutil.copytree(searched.folder, folder)
-    monkeypatch.chdir(folder)
-    place = folder / "mlruns" / "searches" / searched.result["search"]
+    copy = searched.copied(tmp_path / "copy")
+    monkeypatch.chdir(copy.folder)
     with ThreadPoolExecutor(1) as holder:  # a lock is the thread's that has taken it
-        hold = holder.submit(take, place).result()
+        hold = holder.submit(take, copy.record.parent).result()
         yield lambda: holder.submit(hold.release).result()
         holder.submit(hold.release)
 
@@ -116,8 +113,8 @@ def test_the_bounds_of_a_start_bound_its_waiting(bound: str) -> None:
 
 @pytest.mark.usefixtures("release")
 def test_a_signal_ends_the_waiting_at_once_with_exit_code_75() -> None:
-    words = command("run", "tiny.yaml", "--if-locked", "wait", "--log-format", "json")
-    with subprocess.Popen(words, env=environment(), stderr=subprocess.PIPE, text=True) as process:
+    words = ("run", "tiny.yaml", "--if-locked", "wait", "--log-format", "json")
+    with started(*words, cwd=Path()) as process:
         waiting = json.loads(process.stderr.readline())
         assert "waiting until it is free" in waiting["message"]
         sent = time.monotonic()

@@ -4,13 +4,12 @@ import io
 import os
 import re
 import signal
-import subprocess
 import time
 from dataclasses import replace
 
 import pytest
 from made_up import space, trial
-from real_command import command, environment
+from real_command import started
 from rich.console import Console
 from steered import TOTAL, at_work
 
@@ -66,35 +65,35 @@ def test_it_says_how_far_the_search_is_and_what_is_best_and_next(search, capsys)
 
 
 def test_the_time_left_follows_from_the_workers_time_so_far_and_ends_with_the_hours(tmp_path):
-    for n, (hours, expected) in enumerate([(None, 20 * (TOTAL - 2.5) / 2.5), (0.01, 16.0)]):
+    for n, (hours, expected) in enumerate([(None, 2000 * (TOTAL - 2.5) / 2.5), (1.0, 1600.0)]):
         words = {} if hours is None else {"search": {"hours": hours}}
         with at_work(tmp_path / str(n), **words) as search:
             search.end(0)
             search.end(1)
             search.start(2)
             search.train(2, 5)
-            _rewind(search, 20.0)
-            assert Watcher(search.place).look().seconds_left == pytest.approx(expected, abs=1.0)
+            _rewind(search, 2000.0)
+            assert Watcher(search.place).look().seconds_left == pytest.approx(expected, rel=0.01)
 
 
-@pytest.mark.parametrize(("gpus", "expected"), [(0, 20.0 * (TOTAL - 2) / 2), (1, 16.0), (2, 0.0)])
+@pytest.mark.parametrize(("gpus", "expected"), [(0, 2000.0 * (TOTAL - 2) / 2), (1, 1600.0), (2, 0.0)])
 def test_the_time_left_ends_with_the_gpu_hours(tmp_path, gpus, expected):
-    with at_work(tmp_path, search={"gpu_hours": 0.01}) as search:
+    with at_work(tmp_path, search={"gpu_hours": 1.0}) as search:
         search.end(0)
         search.end(1)
-        _rewind(search, 20.0)
+        _rewind(search, 2000.0)
         search.record._db.execute("UPDATE sessions SET gpus = ?", (gpus,))
-        assert Watcher(search.place).look().seconds_left == pytest.approx(expected, abs=1.0)
+        assert Watcher(search.place).look().seconds_left == pytest.approx(expected, rel=0.01)
 
 
 def test_the_time_left_goes_by_the_hours_that_the_space_gives_now(tmp_path):
-    with at_work(tmp_path, search={"hours": 0.01}) as search:
+    with at_work(tmp_path, search={"hours": 1.0}) as search:
         search.end(0)
-        _rewind(search, 20.0)
+        _rewind(search, 2000.0)
         watcher = Watcher(search.place)
-        assert watcher.look().seconds_left == pytest.approx(16.0, abs=1.0)
-        go_on_with(search.record, space(search={"hours": 0.02}), continue_=False)
-        assert watcher.look().seconds_left == pytest.approx(52.0, abs=1.0)
+        assert watcher.look().seconds_left == pytest.approx(1600.0, rel=0.01)
+        go_on_with(search.record, space(search={"hours": 2.0}), continue_=False)
+        assert watcher.look().seconds_left == pytest.approx(5200.0, rel=0.01)
 
 
 def test_speed_is_that_of_the_last_minute_and_the_share_that_of_the_session(search):
@@ -129,6 +128,7 @@ def test_the_next_look_has_what_has_changed_and_all_that_has_not(search):
         assert watched.best.number == number
         assert [trial.number for trial in watched.last] == list(range(number, -1, -1))[:LAST_ENDED]
         assert all(len(trial.runs[0].epochs) == 10 for trial in watched.last)
+    _rewind(search, 100.0)
     fresh, again = Watcher(search.place).look(), watcher.look()
     for field in ("ended", "total", "best", "last", "running"):
         assert getattr(fresh, field) == getattr(again, field), field
@@ -246,21 +246,15 @@ def _rewind(search, started: float, epochs: float = 0.0) -> None:
 
 @pytest.mark.slow
 def test_ctrl_c_ends_it_quietly_and_the_end_of_the_search_too(search):
-    words = command("watch", "made-up", "--store", search.store)
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    first, second = (subprocess.Popen(words, env=environment(), **pipes) for _ in range(2))
-    try:
+    words = ("watch", "made-up", "--store", search.store)
+    with started(*words, cwd=search.store) as first, started(*words, cwd=search.store) as second:
         assert "running" in first.stdout.readline()
         assert "running" in second.stdout.readline()
         first.send_signal(signal.SIGINT)
-        assert (first.communicate(timeout=30)[1], first.returncode) == ("", 0)
+        assert (first.communicate(timeout=120)[1], first.returncode) == ("", 0)
         search.end(0)
         search.record.end_session("finished", 0.0)
-        out, err = second.communicate(timeout=30)
+        out, err = second.communicate(timeout=120)
         assert (err, second.returncode) == ("", 0)
         assert "search made-up-1: finished\n1 of 12 trials done\n" in out
         assert "The search is complete." in out
-    finally:
-        for process in (first, second):
-            process.kill()
-            process.wait()

@@ -1,7 +1,6 @@
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -161,17 +160,6 @@ def test_the_cache_folder_is_the_users_word_or_the_systems_custom(monkeypatch, t
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", "/home/me")
     assert cache_folder() == Path("/home/me/.cache/archsearch")
-
-
-def test_without_a_home_the_cache_is_among_the_temporary_files(monkeypatch):
-    for name in ("ARCHSEARCH_CACHE", "XDG_CACHE_HOME", "HOME"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("pwd.getpwuid", _nobody)
-    assert cache_folder() == Path(tempfile.gettempdir()) / "archsearch"
-
-
-def _nobody(number):
-    raise KeyError(f"getpwuid(): uid not found: {number}")
 
 
 def test_a_file_that_can_not_be_read_just_now_is_read_the_next_time(folder, cache, monkeypatch):

@@ -41,7 +41,7 @@ def training(trial, epochs=2, seeds=(0,), hypermodel=None):
     return Training(trial, architecture, recipe, seeds)
 
 
-def events(executor, until, seconds=90):
+def events(executor, until, seconds=300):
     """Everything that happens, epochs unanswered, until `until` of it is true."""
     seen, deadline = [], time.monotonic() + seconds
     while not until(seen):
@@ -53,7 +53,7 @@ def events(executor, until, seconds=90):
 def answered(executor, runs, ending=lambda _: None):
     """Answer every epoch until `runs` trainings have ended; epochs and ended trainings."""
     epochs, ended = [], []
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while len(ended) < runs:
         assert time.monotonic() < deadline, (epochs, ended)
         for event in executor.poll(0.2):

@@ -43,7 +43,7 @@ def test_a_build_is_given_up_when_the_search_is_to_stop_and_the_next_one_is_made
     builder.stops = lambda: time.monotonic() > begun + 0.5
     with pytest.raises(BuildStopped):
         built(builder, "Slow", units=32)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 60
     assert process.returncode is not None
     builder.stops = lambda: False
     assert isinstance(built(builder, "Slow"), Built)
@@ -83,6 +83,6 @@ def test_a_builder_ends_in_the_middle_of_a_build_when_its_driver_is_gone(builder
     with pytest.raises(BuildStopped):
         built(builder, "Slow", units=32)
     try:
-        assert child.process.wait(timeout=10)
+        assert child.process.wait(timeout=120)
     finally:
         kill()

@@ -257,6 +257,7 @@ def test_a_curve_that_can_t_be_used_leaves_the_others() -> None:
         ("", "curves.csv: is empty (0 bytes)"),
         (" \n\n", "curves.csv: is empty (3 bytes)"),
         ("epoch,loss,val_loss\n", "curves.csv: no rows below the columns epoch, loss, val_loss"),
+        ("name: x\nfamilies: {a: 1, b: 2}\n", "curves.csv:1: no table of loss curves; meant is CSV"),
         ("epoch,acc\n0,1\n", "no column train_loss or loss, no column val_loss; the columns are epoch, acc"),
         ("epoch,loss,val_loss\n0,1,1\n\n1,x,1\n", "curves.csv:4: column loss holds 'x', which is no number"),
         ("epoch,loss,val_loss\n0,1,yes\n", "curves.csv:2: column val_loss holds 'yes', which is no number"),

@@ -11,7 +11,7 @@ import pytest
 from searches import judged, search, with_losses
 
 from archsearch.errors import StorageFull, StoreError
-from archsearch.records import SpaceChange
+from archsearch.records import SpaceChange, Status
 from archsearch.report import write_report
 
 SCRIPT = "<script>alert('x')</script>"
@@ -68,6 +68,18 @@ def test_edits_of_the_space_are_told_with_trial_time_and_words(snapshot, page, t
     ]
     assert "families.dense.depth: 1 to 4 → 1 to 8<br>families.cnn: new</td>" in rows
     assert SCRIPT not in text
+
+
+@pytest.mark.parametrize(
+    ("status", "begun"),
+    [("hours_reached", "2 begun, to go on at the next run"), ("running", "2 running")],
+)
+def test_a_search_without_a_trial_that_has_ended_says_so(tmp_path, status, begun):
+    trials = tuple(replace(trial, status=Status.RUNNING, runs=(), score=None) for trial in search(2).trials)
+    text = page_of(replace(search(2), status=status, total=9, trials=trials), tmp_path)
+    assert f"2 trials of 9 planned in the families cnn and dense, {begun}." in text
+    assert "No trial has ended yet." in text
+    assert "what became of them" not in text
 
 
 def test_every_link_in_the_page_has_its_target_once(page):

@@ -123,11 +123,11 @@ def test_names_and_words_become_numbers(text: str, written: str) -> None:
         ("0 2 30 feb *", "day of month: no month of 'feb' has a day '30'"),
         (
             "2am",
-            "'2am' has one field; a cron expression has five: minute, hour, day of month, month, day of week",
+            "this is one field; a cron expression has five: minute, hour, day of month, month, day of week",
         ),
-        ("0 0 2 * * *", "has 6 fields; a cron expression has five"),
-        ("@reboot", "such as @daily: @yearly"),
-        ("", "'' has 0 fields"),
+        ("0 0 2 * * *", "these are 6 fields; a cron expression has five"),
+        ("@nightly", "every night is @daily, at midnight, or '0 2 * * *', at two"),
+        ("", "it is empty; a cron expression has five"),
     ],
 )
 def test_a_wrong_expression_is_told_by_its_field_and_what_that_takes(text: str, message: str) -> None:

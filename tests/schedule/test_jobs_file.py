@@ -71,7 +71,7 @@ def test_jobs_are_read_with_paths_that_start_from_the_files_folder(tmp_path: Pat
 
 
 def test_the_file_has_all_words_of_a_job() -> None:
-    assert set(JobWords.model_fields) == set(Job.__dataclass_fields__) - {"name", "folder"}
+    assert set(JobWords.model_fields) == set(Job.__dataclass_fields__) - {"name", "folder", "execution"}
 
 
 def test_a_space_is_no_file_of_jobs() -> None:
@@ -88,6 +88,7 @@ def test_a_space_is_no_file_of_jobs() -> None:
         ("jobs:\n  a: {at: '@daily'}", "2:3: jobs.a.space: this word is missing"),
         ("jobs:\n  a: {space: digits, hour: 2}", "2:22: jobs.a.hour: unknown word; did you mean hours?"),
         ("jobs: {a: {space: digits}}\nspace: digits", "2:1: space: unknown word; known here: jobs"),
+        ("jobs:\n  a: {space: digits, store: ''}", "2:22: jobs.a.store: is empty: give it a name"),
         ("jobs:\n  a: {space: digits, hours: 0}", "2:22: jobs.a.hours: must be above 0"),
         ("jobs:\n  a: {space: digits, hours: .inf}", "2:22: jobs.a.hours: must be a finite number"),
         ("jobs:\n  a: {space: digits, gpus: all}", "2:22: jobs.a.gpus: must be a whole number, not 'all'"),
@@ -111,9 +112,16 @@ def test_a_space_is_no_file_of_jobs() -> None:
         ),
         (
             "jobs:\n  a: {space: digits, at: 0 25 * * *}",
-            "2:22: jobs.a.at: hour: '25' is none; it takes 0 to 23",
+            "2:22: jobs.a.at: '0 25 * * *': hour: '25' is none; it takes 0 to 23",
         ),
         ("jobs:\n  a: {space: digits, at: 2}", "2:22: jobs.a.at: must be text, not 2"),
+        ("jobs: [{space: digits}]", "1:1: jobs: must be a mapping of words, not a list"),
+        ("jobs:\n  a: {space: spaces}", "2:7: jobs.a.space: a folder, no space: "),
+        ("jobs:\n  a: {space: digits, store: spaces/small.yaml}", "2:22: jobs.a.store: a file, no folder: "),
+        (
+            "jobs:\n  a: {space: digits, at: 0 6 * * *, until: '6:00'}",
+            "2:37: jobs.a.until: '6:00': the job starts at that time, so each start would run up to 24 h",
+        ),
         ("jobs:\n  a: {space: digit}", "2:7: jobs.a.space: no such file, nor a bundled space"),
         (
             "jobs:\n  a:\n    at: */5 * * * *",
@@ -147,6 +155,16 @@ def test_bounds_that_can_not_be_are_told_with_all_other_faults() -> None:
     assert [line.split(": ")[0] for line in lines] == [f"there/jobs.yaml:{n}:22" for n in (2, 3, 4, 5)]
     assert " is past, it is " in lines[0]
     assert "--until" not in str(refusal.value)
+
+
+def test_words_of_each_kind_that_can_not_be_are_told_at_once() -> None:
+    told = faults(
+        "jobs:\n  a:\n    space: digits\n    max_gpu_hours: -1\n    until: 7am\n"
+        "    min_free_gpu_memory: 8QB\n    store: spaces/small.yaml\n"
+    )
+    assert [fault.split(": ")[1] for fault in told] == [
+        f"jobs.a.{word}" for word in ("max_gpu_hours", "until", "min_free_gpu_memory", "store")
+    ]
 
 
 def test_spaces_that_are_missing_are_told_with_all_other_faults_from_top_to_bottom() -> None:
@@ -186,7 +204,9 @@ def test_days_that_a_scheduler_reads_differently_are_refused_with_their_place() 
     text = "jobs:\n  a: {space: digits, at: 0 2 */2 * 1}"
     assert read(text)[0].at == "0 2 */2 * 1"
     (fault,) = faults(text, has_both_days=False)
-    assert fault.startswith("2:22: jobs.a.at: day of month: '*/2' beside day of week '1': cron starts on ")
+    assert fault.startswith(
+        "2:22: jobs.a.at: '0 2 */2 * 1': day of month: '*/2' beside day of week '1': cron "
+    )
     assert read(text, has_both_days=False, at="0 2 * * *")[0].at == "0 2 * * *"
 
 

@@ -1,6 +1,7 @@
 """``archsearch schedule``: what it prints, puts in place, takes away and refuses."""
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -86,8 +87,15 @@ def test_a_time_is_asked_for_and_one_suggested(kind: str) -> None:
     ("words", "message"),
     [
         (("cron", "a.yaml", "--at", "0 25 * * *"), "--at '0 25 * * *': hour: '25' is none; it takes 0 to 23"),
-        (("cron", "a.yaml", "a.yaml", *NIGHTLY), "two jobs are called first"),
-        (("cron", "a.yaml", *NIGHTLY, "--hours", "nan"), "job first: hours must be a number above 0"),
+        (("cron", "a.yaml", "./a.yaml", *NIGHTLY), "./a.yaml is given twice; name it once\n"),
+        (("cron", "a.yaml", "--at", ""), "--at '': it is empty; a cron expression has five: minute, hour"),
+        (("cron", "a.yaml", "--at", "0 2 * *"), "--at '0 2 * *': these are 4 fields; a cron expression"),
+        (("cron", "a.yaml", *NIGHTLY, "--until", ""), "job first: --until '': not a time; meant is a time"),
+        (
+            ("cron", "a.yaml", *NIGHTLY, "--until", "2:00"),
+            "job first: --until '2:00': the job starts at that time, so each start would run up to 24 h",
+        ),
+        (("cron", "a.yaml", *NIGHTLY, "--hours", "nan"), "'--hours': give a number of hours above 0"),
         (
             ("cron", "a.yaml", *NIGHTLY, "--workers", "999"),
             "job first: --workers: must be at most 256",
@@ -186,6 +194,82 @@ def test_a_search_that_starts_once_can_end_on_one_day() -> None:
         done = schedule(*kind, "a.yaml", "--until", "2999-12-01 06:00")
         assert done.exit_code == 0, done.output
         assert "2999-12-01 06:00" in done.stdout
+
+
+def test_two_jobs_of_one_name_are_refused() -> None:
+    Path("c.yaml").write_text(SPACE.format(name="first"))
+    assert "two jobs are called first, one of " in schedule("cron", "a.yaml", "c.yaml", *NIGHTLY).stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--at", "0 2 * * *", "--until", "01:30"), "23.5 h (from 02:00 to 01:30 of the next day)"),
+        (("--at", "0 1 * * *", "--until", "22:00"), "21 h (from 01:00 to 22:00)"),
+        (("--at", "0 2 * * *", "--until", "06:00"), ""),
+        (("--at", "0 2 * * *", "--until", "01:30", "--hours", "6"), ""),
+        (("--at", "0 6 * * *", "--until", "06:00", "--hours", "6"), ""),
+        (("--at", "0 2,14 * * *", "--until", "02:00"), ""),
+    ],
+)
+def test_a_start_that_would_run_for_a_day_is_noted(words: tuple[str, ...], said: str) -> None:
+    done = schedule("cron", "a.yaml", *words)
+    assert (done.exit_code, done.stdout[:1]) == (0, "#")
+    assert done.stderr == (f"archsearch: job first: each start runs up to {said}\n" if said else "")
+
+
+def test_times_of_two_zones_are_compared_as_moments(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("a.yaml", "--at", "0 6 * * *", "--until", "06:00+02:00")
+    long = "archsearch: job first: each start runs up to 22 h (from 06:00 to 06:00+02:00)\n"
+    assert schedule("kubernetes", *words, "--image", "x").stderr == long
+    monkeypatch.setenv("TZ", "Etc/GMT-2")  # two hours ahead
+    time.tzset()
+    try:
+        same = schedule("cron", *words).stderr
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert same == long.replace("22 h", "24 h")
+
+
+def test_two_jobs_that_are_one_search_are_noted() -> None:
+    Path("jobs.yaml").write_text(
+        "jobs:\n  early: {space: a.yaml, at: 0 1 * * *}\n  late: {space: a.yaml, at: 0 4 * * *}\n"
+        "  again: {space: a.yaml, at: 0 1 * * *, store: ./mlruns/}\n"
+    )
+    done = schedule("cron", "jobs.yaml")
+    assert done.exit_code == 0
+    (note,) = done.stderr.splitlines()
+    assert note.startswith(
+        "archsearch: jobs early and again have the same space, store and time, so they are one search"
+    )
+
+
+@pytest.mark.parametrize(
+    ("execution", "flags", "asked"),
+    [
+        ("workers: 8", (), ("9", "16G", None)),
+        ("workers: 8", ("--workers", "2"), ("3", "7G", None)),
+        ("workers: 4, memory: 4", (), ("5", "22G", None)),
+        ("gpus: 2, workers_per_gpu: 3", (), ("7", "13G", "gpu:2")),
+        ("gpus: 2", ("--gpus", "1"), ("2", "5G", "gpu:1")),
+        ("gpus: all", (), ("2", "5G", None)),
+        ("workers: 0", (), ("2", "5G", None)),
+    ],
+)
+def test_a_cluster_is_asked_for_what_the_space_says_where_no_option_does(
+    execution: str, flags: tuple[str, ...], asked: tuple[str, str, str | None]
+) -> None:
+    Path("a.yaml").write_text(SPACE.format(name="first") + f"execution: {{{execution}}}\n")
+    cores, memory, gpus = asked
+    script = schedule("slurm", "a.yaml", *flags).stdout
+    assert f"--cpus-per-task={cores}\n#SBATCH --mem={memory}\n" in script
+    assert re.findall(r"^#SBATCH --gres=(.*)$", script, re.MULTILINE) == ([gpus] if gpus else [])
+    Path("one.yaml").write_text("jobs: {one: {space: a.yaml}}\n")
+    document = schedule("kubernetes", "one.yaml", *flags, "--image", "x").stdout
+    assert f"  cpu: {cores}\n" in document
+    assert f"  memory: {memory}i\n" in document
+    assert ("tolerations:" in document) == (gpus is not None)
 
 
 def test_what_is_wrong_with_several_spaces_of_a_file_is_said_at_once() -> None:

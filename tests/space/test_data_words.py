@@ -124,7 +124,7 @@ def test_class_names_that_look_like_numbers_are_names():
             {"image_folder": "a", "class_weights": "equal"},
             "data.class_weights: must be 'balanced', not 'equal'",
         ),
-        ({"image_folder": "a", "class_weights": {"b": 0}}, "data.class_weights.b: must be above 0.0, not 0"),
+        ({"image_folder": "a", "class_weights": {"b": 0}}, "data.class_weights.b: must be above 0, not 0"),
         ({"image_folder": "a", "test": "nothing"}, "data.test: must be 'none', not 'nothing'"),
         ({"image_folder": "a", "test": 0.5}, "data.test: must be below 0.5, not 0.5"),
         (

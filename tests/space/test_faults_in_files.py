@@ -53,7 +53,7 @@ def faults(tmp_path, text):
             "3:34: training.early_stopping.1: must be off or {patience: 10}, not 5",
         ),
         ("training:\n  epochs: 1e3", "4:3: training.epochs: must be a whole number, not 1000.0"),
-        ("training: {learning_rate: 0}", "3:12: training.learning_rate: must be above 0.0, not 0"),
+        ("training: {learning_rate: 0}", "3:12: training.learning_rate: must be above 0, not 0"),
         ("training: {learning_rate: .NaN}", "3:12: training.learning_rate: must be a finite number, not nan"),
         ("training: {learning_rate: no}", "3:12: training.learning_rate: must be a number, not 'no'"),
         ("training: {batch_size: []}", "3:12: training.batch_size: the list is empty"),

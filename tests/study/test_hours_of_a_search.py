@@ -2,21 +2,23 @@ import math
 from dataclasses import replace
 
 import pytest
-from made_up import Scripted, recorded, space
+from made_up import Scripted, recorded, space, trial
 
 from archsearch.commands import run as command
 from archsearch.commands.bounds import Bounds
+from archsearch.commands.ends import none_ended
 from archsearch.commands.options import Options
 from archsearch.commands.run import run_search
+from archsearch.records import Status
 from archsearch.study import Outcome, Search, Session, Store
 
 HOUR = 3_600.0
+NO_MLFLOW = "http://127.0.0.1:9"  # nobody answers there
 
 
 @pytest.fixture
 def worked(tmp_path, monkeypatch):
     """A store with a search on which processes have worked for given seconds, and how to run it again."""
-    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
     monkeypatch.setattr(command, "local_executor", lambda *_: pytest.fail("workers were started"))
     monkeypatch.setattr(command, "require_same_data", lambda *_: None)  # those of `made_up` are no real ones
 
@@ -32,7 +34,8 @@ def worked(tmp_path, monkeypatch):
                 Search(of, record, Scripted(), lambda _: None).run(done, None, _Never())
                 record.end_session(Outcome.INTERRUPTED, 0.0)
                 _stretch(record, worked_for)
-        options = Options(store=store.path, reports=tmp_path / "reports", trials=total)
+        untracked = {"tracking": "later", "tracking_uri": NO_MLFLOW}
+        options = Options(store=store.path, reports=tmp_path / "reports", trials=total, **untracked)
         return of, options
 
     return make
@@ -61,6 +64,28 @@ def test_when_its_hours_are_used_up_a_search_says_so_and_reports_without_trainin
     assert result.counts["completed"] + result.counts["pruned"] == 4
     again = run_search(of, options, lambda _: None)
     assert (again.status, again.judged.snapshot.status) == ("hours_reached", "hours_reached")
+
+
+def test_a_bound_that_is_reached_before_the_trainings_starts_no_workers_and_says_that_no_trial_was(worked):
+    of, options = worked([])
+    tracked = replace(options, tracking="now", tracking_uri=None)
+    result = run_search(of, replace(tracked, hours=1e-9), lambda _: None)
+    assert (result.status, result.exit_code(), result.bound) == ("hours_reached", 0, "--hours")
+    assert result.notes == ("--hours (1e-09) are used up; the same command goes on", "no trial was started")
+    assert result.experiment_id is None  # MLflow, which takes seconds to load, is shown nothing
+    place = Store(options.store).place_for(of, new=False)
+    assert [(each.status, each.workers) for each in place.summary().sessions] == [("hours_reached", 0)]
+
+
+def test_where_no_trial_has_ended_it_is_said_how_many_were_started(tmp_path):
+    with recorded(tmp_path, space()) as record:
+        assert none_ended(record) == "no trial was started"
+        for number in range(3):
+            record.queue(trial(number, Status.QUEUED), ())
+        assert none_ended(record) == "no trial was started"
+        record.start(trial(0))
+        record.start(trial(1))
+        assert none_ended(record) == "no trial has ended in this time; 2 trials started"
 
 
 @pytest.mark.parametrize("hours", [None, 1.2])

@@ -303,6 +303,12 @@ def test_a_file_that_is_no_record_is_refused(tmp_path, content, read_only):
         Record.open(path, read_only=read_only)
 
 
+def test_an_empty_file_is_refused_with_what_to_do(tmp_path):
+    (tmp_path / "record.sqlite").touch()
+    with pytest.raises(StoreError, match=r"record\.sqlite: empty .*restore the file from a copy.*--new"):
+        Record.open(tmp_path / "record.sqlite", read_only=True)
+
+
 def test_a_database_of_something_else_is_refused(tmp_path):
     connection = sqlite3.connect(tmp_path / "other.sqlite")
     connection.execute("CREATE TABLE things (name TEXT)")

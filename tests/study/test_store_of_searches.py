@@ -46,6 +46,15 @@ def test_a_store_is_made_with_its_ignore_rules_and_kept_as_it_is_found(store):
     assert (store.path / ".gitignore").read_text() == "mine"
 
 
+def test_a_folder_with_something_else_in_it_is_not_hidden_from_git(tmp_path):
+    (tmp_path / "train.py").write_text("mine")
+    Store(tmp_path).prepare()
+    assert not (tmp_path / ".gitignore").exists()
+    (tmp_path / "empty").mkdir()
+    Store(tmp_path / "empty").prepare()
+    assert (tmp_path / "empty" / ".gitignore").is_file()
+
+
 def test_a_store_that_can_not_be_made_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="can't be written"):

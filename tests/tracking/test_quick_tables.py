@@ -67,7 +67,7 @@ def test_a_database_to_which_others_write_is_left_as_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(statistics, "BUSY_SECONDS", 0.1)
-    path = tmp_path / "mlflow.db"
+    path = tmp_path / "mlflow?#%20.db"  # what means something else in a URL
     with closing(sqlite3.connect(path)) as db:
         db.executescript("CREATE TABLE runs (run_uuid TEXT PRIMARY KEY); INSERT INTO runs VALUES ('one')")
         db.execute("BEGIN EXCLUSIVE")
