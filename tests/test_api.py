@@ -19,6 +19,7 @@ space = {
     "data": "digits",
     "architectures": {"small": {"dense": [8]}, "wide": {"dense": [[64, 0.2]]}},
     "training": {"epochs": 3},
+    "execution": {"workers": 1},
 }
 result = archsearch.run(space, quiet=True)
 print(type(result.ranking).__name__, len(result.ranking), result.status, result.best_model.is_file())

@@ -83,7 +83,7 @@ def test_words_that_are_none_are_refused_with_what_to_say(words: tuple[str, ...]
     result = invoke(*words)
     assert result.exit_code == 2
     assert message in result.stderr
-    assert not os.listdir()
+    assert not list(Path().iterdir())
 
 
 def test_a_file_of_two_values_is_no_space() -> None:

@@ -21,11 +21,15 @@ def _hang_up_as_before() -> Iterator[None]:
 @pytest.mark.parametrize("number", SIGNALS)
 def test_each_signal_stops_at_once_or_where_all_is_saved(number: signal.Signals) -> None:
     with Interrupts(), pytest.raises(Interrupted):
-        os.kill(os.getpid(), number)
-        time.sleep(1)
+        _come(number)
     with Interrupts() as interrupts, interrupts.deferred() as stop:
         os.kill(os.getpid(), number)
         assert stop.wait(1)
+
+
+def _come(number: signal.Signals) -> None:
+    os.kill(os.getpid(), number)
+    time.sleep(1)  # which the handler ends
 
 
 def test_a_closed_terminal_is_such_a_signal_also_for_workers() -> None:

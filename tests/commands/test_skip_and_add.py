@@ -114,8 +114,9 @@ def test_where_no_process_runs_the_search_it_says_what_takes_it_up(idle):
 
 def test_what_takes_it_up_is_said_without_what_was_for_one_start_alone(idle):
     command = (
-        "archsearch run 'my space.yaml' --trials 20 --hours 6 --until=05:45 --max-gpu-hours 2 --if-locked skip "
-        "--min-free-gpu-memory 8GB --tracking later --log-format json --store /data --json --quiet"
+        "archsearch run 'my space.yaml' --trials 20 --hours 6 --until=05:45 --max-gpu-hours 2 "
+        "--if-locked skip --min-free-gpu-memory 8GB --tracking later --log-format json "
+        "--store /data --json --quiet"
     )
     idle.record.begin_session(command, 1, 20)
     _, said, _ = run(idle, "add", "dense 48")
