@@ -4,7 +4,6 @@ Every command imports what it needs inside: ``--help`` loads none of it.
 """
 
 import json
-import math
 import shlex
 import sys
 import traceback
@@ -19,6 +18,20 @@ import click
 from archsearch import __version__
 from archsearch.commands.lines import INTERRUPTED, PREFIX
 from archsearch.errors import ArchsearchError, DataError, ExitCode, SearchSkipped, SpaceError, is_full
+from archsearch.parameters import (
+    KINDS,
+    Duration,
+    Folder,
+    Hours,
+    Kind,
+    Number,
+    NumberOr,
+    bundled_completed,
+    not_empty,
+    searches_completed,
+    spaces_completed,
+    trials_completed,
+)
 
 if TYPE_CHECKING:
     from archsearch.commands.lines import JsonLines
@@ -51,21 +64,9 @@ Exit codes:
   75  interrupted by a signal or a full disk
 """
 
-KINDS = ("cron", "systemd", "slurm", "kubernetes")
-"""Schedulers for which jobs are written."""
-
-OTHER_KINDS = {
-    "docs/airflow.md": ("airflow", "dagster", "prefect"),
-    "docs/github-actions.md": ("github", "gitlab", "jenkins", "circleci", "buildkite"),
-}
-"""Pages with an example to copy, by words for what starts a command by a file of its own."""
-
 ONCE = ("--new", "--continue")
 """Flags of a command that are none of what repeats it."""
 
-
-SECONDS = {"m": 60, "h": 3_600, "d": 86_400}
-"""Of the units in which durations are given."""
 
 MEANT = {
     "show": "watch, report or list", "ls": "list", "ps": "status", "start": "run", "search": "run",
@@ -140,147 +141,8 @@ def _fail(ctx: click.Context, message: str, code: ExitCode) -> NoReturn:
     ctx.exit(code)
 
 
-class _NumberOr(click.ParamType):  # type: ignore[type-arg]  # generic in later versions only
-    """A whole number, or one word in its place."""
-
-    def __init__(self, word: str) -> None:
-        self.name = f"integer or {word}"
-        self._word = word
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002 - click's
-        return f"N|{self._word}"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
-        if value == self._word:
-            return self._word
-        if not str(value).isdecimal():
-            self.fail(f"give a whole number, 0 or more, or {self._word}, not {value!r}.", param, ctx)
-        return int(value)
-
-
-class _Number(click.IntRange):
-    """A whole number within bounds; `what` says so to people."""
-
-    name = "integer"
-
-    def __init__(self, least: int, most: int | None = None, *, what: str = "") -> None:
-        super().__init__(least, most)
-        bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
-        self._what = what or f"a whole number {bounds}"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        try:
-            return super().convert(value, param, ctx)
-        except click.BadParameter:
-            return self.fail(f"give {self._what}, not {value!r}.", param, ctx)
-
-
-class _Hours(click.FloatRange):
-    """Hours, above 0."""
-
-    name = "hours"
-
-    def __init__(self) -> None:
-        super().__init__(min=0, min_open=True)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        try:
-            hours = super().convert(value, param, ctx)
-        except click.BadParameter:
-            hours = math.nan
-        if not math.isfinite(hours):
-            self.fail(f"give a number of hours above 0, such as 2 or 0.5, not {value!r}.", param, ctx)
-        return hours
-
-
-class _Folder(click.Path):
-    """A folder; an empty path is no other word for this one, but a variable of the shell that is not set."""
-
-    def __init__(self) -> None:
-        super().__init__(path_type=Path, file_okay=False)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if not str(value).strip():
-            raise click.UsageError("--store is empty: name a folder.", ctx)
-        return super().convert(value, param, ctx)
-
-
-class _Kind(click.Choice):  # type: ignore[type-arg]  # as above
-    """One of `KINDS`."""
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002 - click's
-        return "KIND"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if value in KINDS:
-            return value
-        words = f"{value!r} is none of {', '.join(KINDS)}."
-        for page, others in OTHER_KINDS.items():
-            if any(other in str(value).lower() for other in others):
-                words += f" {page} in archsearch's repository has an example for such a one."
-        return self.fail(words, param, ctx)
-
-
-class _Duration(click.ParamType):  # type: ignore[type-arg]  # as above
-    """A number with its unit, as seconds."""
-
-    name = "duration"
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002 - click's
-        return "90m|26h|7d"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        number, unit = str(value)[:-1], SECONDS.get(str(value)[-1:])
-        if unit is None or not number.isdecimal():
-            self.fail(
-                f"{value!r} is no duration: give a whole number with its unit, m for minutes, h for hours, "
-                "d for days, such as 90m, 26h or 7d.", param, ctx,
-            )  # fmt: skip
-        return float(int(number) * unit)
-
-
-def _spaces(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[Any]:
-    from click.shell_completion import CompletionItem
-
-    from archsearch.resources import bundled_spaces
-
-    names = [CompletionItem(name) for name in bundled_spaces() if name.startswith(incomplete)]
-    return [*names, CompletionItem(incomplete, type="file")]
-
-
-def _bundled(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    from archsearch.resources import bundled_spaces
-
-    return [name for name in bundled_spaces() if name.startswith(incomplete)]
-
-
-def _searches(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    from archsearch.study.store import Store
-
-    store = Store(Path(ctx.params.get("store") or "mlruns"))
-    return [place.id for place in store.searches() if place.id.startswith(incomplete)]
-
-
-def _not_empty(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
-    if value is not None and not value.strip():
-        raise click.BadParameter("it is empty; give a name.")
-    return value
-
-
-def _unended_trials(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    from archsearch.commands.skip import unended_trials
-    from archsearch.study.store import Store
-
-    try:
-        place = Store(Path(ctx.params.get("store") or "mlruns")).find(ctx.params.get("search") or "")
-        numbers = unended_trials(place)
-    except ArchsearchError:
-        return []
-    return [str(number) for number in numbers if str(number).startswith(incomplete)]
-
-
 _store = click.option(
-    "--store", type=_Folder(), default=Path("mlruns"), show_default=True,
+    "--store", type=Folder(), default=Path("mlruns"), show_default=True,
     help="Folder of records, models and MLflow's database.",
 )  # fmt: skip
 _tracking_uri = click.option(
@@ -309,26 +171,26 @@ def main() -> None:
 
 
 @main.command(epilog=EXIT_CODES)
-@click.argument("space", shell_complete=_spaces)
-@click.option("--trials", type=_Number(1), help="The search's new total; extends a finished search.")
-@click.option("--hours", type=_Hours(), help="Stop after this long; the same command goes on.")
+@click.argument("space", shell_complete=spaces_completed)
+@click.option("--trials", type=Number(1), help="The search's new total; extends a finished search.")
+@click.option("--hours", type=Hours(), help="Stop after this long; the same command goes on.")
 @click.option(
     "--until", metavar="TIME",
     help="Stop at this time: 06:00 (the next one), '06:00 Europe/Berlin', '2026-12-01 06:00', ISO 8601 with "
     "an offset; without a time zone the local one is meant.",
 )  # fmt: skip
-@click.option("--max-gpu-hours", type=_Hours(), help="Stop after so many hours times GPUs in use.")
+@click.option("--max-gpu-hours", type=Hours(), help="Stop after so many hours times GPUs in use.")
 @click.option(
     "--if-locked", type=click.Choice(["fail", "skip", "wait"]), default="fail", show_default=True,
     help="Where another process runs the search: exit with 99, exit with 0, or wait until it is free, "
     "within --hours and --until.",
 )  # fmt: skip
 @click.option(
-    "--workers", type=_NumberOr("auto"),
+    "--workers", type=NumberOr("auto"),
     help="Trainings at the same time; 0: in this process  [default: the space's, else auto].",
 )  # fmt: skip
 @click.option(
-    "--gpus", type=_NumberOr("all"),
+    "--gpus", type=NumberOr("all"),
     help="GPUs to use of those that are visible; 0: the CPU  [default: the space's, else all].",
 )  # fmt: skip
 @click.option(
@@ -337,7 +199,7 @@ def main() -> None:
     "10⁹ bytes, and meant without a unit. Where others use too much of it: exit with 99.",
 )  # fmt: skip
 @click.option(
-    "--keep", type=_Number(1),
+    "--keep", type=Number(1),
     help="Trials whose weights are kept, the best so many  [default: the space's, else 10].",
 )  # fmt: skip
 @_store
@@ -451,7 +313,7 @@ def run(
 
 
 @main.command()
-@click.argument("search", shell_complete=_searches)
+@click.argument("search", shell_complete=searches_completed)
 @click.option(
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -492,9 +354,9 @@ def list_(store: Path) -> None:
 
 
 @main.command(epilog=STATUS_CODES)
-@click.argument("searches", metavar="[SEARCH]...", nargs=-1, shell_complete=_searches)
+@click.argument("searches", metavar="[SEARCH]...", nargs=-1, shell_complete=searches_completed)
 @click.option(
-    "--since", type=_Duration(), help="Only searches that a process has worked on in this time, such as 26h."
+    "--since", type=Duration(), help="Only searches that a process has worked on in this time, such as 26h."
 )
 @_store
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
@@ -525,13 +387,13 @@ def status(searches: tuple[str, ...], since: float | None, store: Path, as_json:
 
 
 @main.command()
-@click.argument("searches", metavar="[SEARCH]...", nargs=-1, shell_complete=_searches)
+@click.argument("searches", metavar="[SEARCH]...", nargs=-1, shell_complete=searches_completed)
 @click.option(
-    "--older-than", type=_Duration(), required=True,
+    "--older-than", type=Duration(), required=True,
     help="Only searches that no process has worked on for this long, such as 90d.",
 )  # fmt: skip
 @click.option(
-    "--keep-best", type=_Number(1), default=3, show_default=True,
+    "--keep-best", type=Number(1), default=3, show_default=True,
     help="Trials of each search whose weights are kept.",
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
@@ -567,7 +429,7 @@ def prune(
 
 
 @main.command()
-@click.argument("search", shell_complete=_searches)
+@click.argument("search", shell_complete=searches_completed)
 @click.option("--once", is_flag=True, help="Show how it stands now, and return.")
 @_store
 def watch(search: str, once: bool, store: Path) -> None:
@@ -590,8 +452,8 @@ def watch(search: str, once: bool, store: Path) -> None:
 
 
 @main.command()
-@click.argument("search", shell_complete=_searches)
-@click.argument("trial", type=_Number(0, what="a trial's number, such as 3"), shell_complete=_unended_trials)
+@click.argument("search", shell_complete=searches_completed)
+@click.argument("trial", type=Number(0, what="a trial's number, such as 3"), shell_complete=trials_completed)
 @_store
 def skip(search: str, trial: int, store: Path) -> None:
     """End TRIAL of the running SEARCH early.
@@ -611,9 +473,9 @@ def skip(search: str, trial: int, store: Path) -> None:
 
 
 @main.command()
-@click.argument("search", shell_complete=_searches)
+@click.argument("search", shell_complete=searches_completed)
 @click.argument("architecture")
-@click.option("--name", metavar="NAME", callback=_not_empty, help="What tables and reports call it.")
+@click.option("--name", metavar="NAME", callback=not_empty, help="What tables and reports call it.")
 @_store
 def add(search: str, architecture: str, name: str | None, store: Path) -> None:
     """Train ARCHITECTURE next in SEARCH.
@@ -635,7 +497,7 @@ def add(search: str, architecture: str, name: str | None, store: Path) -> None:
 
 
 @main.command()
-@click.argument("space", shell_complete=_spaces)
+@click.argument("space", shell_complete=spaces_completed)
 @click.option("--data", "with_data", is_flag=True, help="Load the data and audit them.")
 @_store
 def check(space: str, with_data: bool, store: Path) -> None:
@@ -715,7 +577,7 @@ def schema() -> None:
 
 
 @main.command()
-@click.argument("name", required=False, shell_complete=_bundled)
+@click.argument("name", required=False, shell_complete=bundled_completed)
 def spaces(name: str | None) -> None:
     """List the bundled spaces, or print the one called NAME.
 
@@ -739,15 +601,15 @@ def spaces(name: str | None) -> None:
     help="table: for people; json, csv: for programs.",
 )  # fmt: skip
 @click.option(
-    "--mlflow", metavar="URI", callback=_not_empty, help="Judge an experiment's runs in this MLflow, too."
+    "--mlflow", metavar="URI", callback=not_empty, help="Judge an experiment's runs in this MLflow, too."
 )
-@click.option("--experiment", metavar="NAME", callback=_not_empty, help="The experiment in MLflow.")
+@click.option("--experiment", metavar="NAME", callback=not_empty, help="The experiment in MLflow.")
 @click.option(
-    "--train-metric", metavar="NAME", callback=_not_empty,
+    "--train-metric", metavar="NAME", callback=not_empty,
     help="The runs' metric of the train loss.  [default: loss]",
 )  # fmt: skip
 @click.option(
-    "--val-metric", metavar="NAME", callback=_not_empty,
+    "--val-metric", metavar="NAME", callback=not_empty,
     help="The runs' metric of the validation loss.  [default: val_loss]",
 )  # fmt: skip
 @click.option("--tag", is_flag=True, help="Write verdict and confidence to the runs as tags.")
@@ -792,27 +654,27 @@ def diagnose(
 
 
 @main.command(epilog=SCHEDULE_CODES)
-@click.argument("kind", type=_Kind(KINDS))
-@click.argument("spaces", metavar="SPACE...", nargs=-1, required=True, shell_complete=_spaces)
+@click.argument("kind", type=Kind(KINDS))
+@click.argument("spaces", metavar="SPACE...", nargs=-1, required=True, shell_complete=spaces_completed)
 @click.option(
     "--at", metavar="CRON",
     help="When to start: minute, hour, day of month, month and day of week, as cron has them.",
 )  # fmt: skip
-@click.option("--hours", type=_Hours(), help="Of each start, as `archsearch run` has it.")
+@click.option("--hours", type=Hours(), help="Of each start, as `archsearch run` has it.")
 @click.option("--until", metavar="TIME", help="Likewise, such as 06:00.")
-@click.option("--max-gpu-hours", type=_Hours(), help="Likewise.")
-@click.option("--workers", type=_Number(0), help="Trainings at the same time.")
-@click.option("--gpus", type=_Number(0), help="GPUs to use, and to ask a cluster for.")
+@click.option("--max-gpu-hours", type=Hours(), help="Likewise.")
+@click.option("--workers", type=Number(0), help="Trainings at the same time.")
+@click.option("--gpus", type=Number(0), help="GPUs to use, and to ask a cluster for.")
 @click.option(
     "--min-free-gpu-memory", metavar="SIZE",
     help="Use only GPUs with so much free memory, as `archsearch run` has it.",
 )  # fmt: skip
 @click.option(
-    "--store", type=_Folder(),
+    "--store", type=Folder(),
     help="Folder of records, models and MLflow's database  [default: mlruns in this folder].",
 )  # fmt: skip
 @_tracking_uri
-@click.option("--image", callback=_not_empty, help="The container, for kubernetes.")
+@click.option("--image", callback=not_empty, help="The container, for kubernetes.")
 @click.option("--install", is_flag=True, help="Put it in place: into your crontab, into your systemd.")
 @click.option("--remove", is_flag=True, help="Take exactly that away again; SPACE may be a job's name.")
 def schedule(
@@ -859,7 +721,7 @@ def schedule(
 
 
 @main.command(context_settings={"ignore_unknown_options": True})
-@click.option("--port", type=_Number(1, 65535), default=5000, show_default=True)
+@click.option("--port", type=Number(1, 65535), default=5000, show_default=True)
 @_store
 @_tracking_uri
 @click.argument("mlflow_options", nargs=-1, type=click.UNPROCESSED)

@@ -149,7 +149,7 @@ class Forks(Stack):
 
     def fit(self, hp, model, x, *args, **kwargs):
         if len(x) > CLASSES and os.fork() == 0:
-            time.sleep(60)
+            time.sleep(600)
             os._exit(0)
         return model.fit(x, *args, **kwargs)
 

@@ -13,7 +13,8 @@ PACKAGE = Path(__file__).parent.parent / "archsearch"
 ROOMS = (
     "errors", "home", "late", "usercode", "architecture", "notation", "records", "resources", "suggest",
     "models", "space", "diagnosis", "histories", "remedies", "ranking", "report", "data", "training",
-    "execution", "study", "tracking", "schedule", "commands", "api", "cli", "__main__", "__init__",
+    "execution", "study", "tracking", "schedule", "commands", "api", "parameters", "cli",
+    "__main__", "__init__",
 )  # fmt: skip
 
 # Inside a function: SearchSpace.to_hypermodel(family) has to know the shape of the space's data.
@@ -37,7 +38,7 @@ HEAVY = {
     "yaml": {"space"},
     "sqlite3": {"study"},
     "rich": {"commands"},
-    "click": {"cli"},
+    "click": {"cli", "parameters"},
 }
 
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -13,7 +13,7 @@ from archsearch.execution.child import STOPPING
 
 @pytest.fixture(autouse=True)
 def _hang_up_as_before() -> Iterator[None]:
-    before = signal.getsignal(signal.SIGHUP)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests themselves may run under nohup
     yield
     signal.signal(signal.SIGHUP, before)
 

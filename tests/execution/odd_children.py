@@ -13,18 +13,18 @@ from archsearch.execution.child import connected
 def half_a_message(pipe):
     pipe.send("begun")
     os.write(pipe.fileno(), struct.pack("!i", 5_000_000) + b"x" * 1000)
-    time.sleep(60)
+    time.sleep(600)
 
 
 def keeps_the_lock(pipe):
     """It starts a process, and then lets no other thread of its own run."""
-    pipe.send(subprocess.Popen(["sleep", "60"]).pid)
-    ctypes.PyDLL(None).sleep(60)
+    pipe.send(subprocess.Popen(["sleep", "600"]).pid)
+    ctypes.PyDLL(None).sleep(600)
 
 
 def tells_its_environment(pipe):
     pipe.send(dict(os.environ))
-    time.sleep(60)
+    time.sleep(600)
 
 
 if __name__ == "__main__":
