@@ -551,7 +551,7 @@ def init(folder: Path | None, output: Path) -> None:
         answer = click.prompt(
             "Folder of images (empty: the bundled digits)", default="", show_default=False, err=True
         )
-        folder = Path(answer).expanduser() if answer else None
+        folder = Path(answer) if answer else None
     write_starter(folder, output)
 
 

@@ -1,8 +1,10 @@
-"""A home folder for libraries that want one, where the user has none."""
+"""Home folders: one for libraries that want it, where the user has none, and those that a path names."""
 
 import os
 import tempfile
 from pathlib import Path
+
+from archsearch.errors import Refused
 
 
 def ensure_home() -> None:
@@ -16,3 +18,21 @@ def ensure_home() -> None:
         Path.home()
     except RuntimeError:
         os.environ["HOME"] = tempfile.gettempdir()
+
+
+def expanded(text: str) -> str:
+    """A path as the user writes it, with the home folder in place of its ``~`` or ``~user``.
+
+    Parameters
+    ----------
+    text : str
+
+    Raises
+    ------
+    Refused
+        If there is no such home folder.
+    """
+    path = os.path.expanduser(text)  # noqa: PTH111 - Path's makes another word of "./digits"
+    if path.startswith("~"):
+        raise Refused(f"{text}: no home folder is known of {path.split('/')[0]!r}; write the path without '~'")
+    return path

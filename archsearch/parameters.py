@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from archsearch.errors import ArchsearchError
+from archsearch.records import MOST_HOURS
 
 KINDS = ("cron", "systemd", "slurm", "kubernetes")
 """Schedulers for which jobs are written."""
@@ -60,7 +61,7 @@ class Number(click.IntRange):
 
 
 class Hours(click.FloatRange):
-    """Hours, above 0."""
+    """Hours, above 0 and at most `MOST_HOURS`."""
 
     name = "hours"
 
@@ -75,6 +76,8 @@ class Hours(click.FloatRange):
             hours = math.nan
         if not math.isfinite(hours):
             self.fail(f"give a number of hours above 0, such as 2 or 0.5, not {value!r}.", param, ctx)
+        if hours > MOST_HOURS:
+            self.fail(f"give at most {MOST_HOURS:,} hours, ten years, not {value!r}.", param, ctx)
         return hours
 
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+# Ten years: no bound that anybody means, and every clock and scheduler can still count so far.
+MOST_HOURS = 87_600
+
 
 class Status(StrEnum):
     """How a training, and with it its trial, stands.

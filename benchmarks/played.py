@@ -108,8 +108,9 @@ class Player:
         """Play the next epoch, or the end."""
         playing, now = self._playing[trial], time.perf_counter()
         playing.waits, playing.told = False, ending
-        waited = min(now - playing.ended_at, MOST_WAITING * self._epoch_seconds)
-        goes_on = ending is None or now > playing.ended_at + waited
+        most = MOST_WAITING * self._epoch_seconds
+        waited = min(now - playing.ended_at, most)
+        goes_on = ending is None or now - playing.ended_at > most
         is_last = playing.played == len(playing.curve)
         next_ends_at = playing.ended_at + waited + self._epoch_seconds
         playing.due_at = max(now, next_ends_at) if goes_on and not is_last else now

@@ -8,7 +8,7 @@ from archsearch.records import Status
 from archsearch.report.words import count
 from archsearch.space import SearchSpace
 from archsearch.study import Outcome, Place, Record, Search
-from archsearch.study.steering import Add, Mailbox
+from archsearch.study.steering import Mailbox
 from archsearch.study.store import edit_since
 
 NOTHING_STARTED = "no trial was started"
@@ -41,7 +41,9 @@ def why_fewer(record: Record, exhausted: Mapping[str, str]) -> list[str]:
 
     `exhausted` has the families of which no more trials can be made, with the reasons.
     """
-    begun, total = len(record.trials(with_runs=False)[0]), record.snapshot().total
+    trials = record.trials(with_runs=False)[0]
+    begun = len(trials)
+    total = record.total() + sum(trial.by_hand for trial in (*trials, *record.queued()))
     if begun >= total:
         return []
     reasons = [f"{family}: {reason}" for family, reason in exhausted.items()]
@@ -66,8 +68,7 @@ def why_nothing_left(place: Place, space: SearchSpace, total: int, gpus: int) ->
         # A space can hold fewer new architectures than trials were asked for.
         is_exhausted = has_ended and record.total() == total and not is_edited
         is_time_up = bounds_of(space).is_used_up(sessions, gpus)
-        asked = [request for _, request in Mailbox(place.requests).take() if isinstance(request, Add)]
-        waits = asked or any(trial.by_hand for trial in record.queued())
+        waits = Mailbox(place.requests).added() or any(trial.by_hand for trial in record.queued())
     is_running = any(trial.status is Status.RUNNING for trial in trials)
     counted = sum(not trial.by_hand for trial in trials)
     if not is_running and not waits and (counted >= total or is_exhausted):

@@ -11,6 +11,7 @@ from archsearch.commands.schema_ import schema_text
 from archsearch.commands.starter import SCHEMA_FILE, Folder, starter
 from archsearch.commands.tables import console
 from archsearch.errors import DataError, Refused
+from archsearch.home import expanded
 from archsearch.report.words import count
 
 MOST_CLASSES_SHOWN = 12
@@ -100,7 +101,7 @@ def look_at(folder: Path, output: Path) -> Folder:
 
 def _path_from(start: Path, folder: Path) -> str:
     """The folder as the starter names it: relative where the user named it so."""
-    given = folder.expanduser()
+    given = Path(expanded(str(folder)))
     return str(given) if given.is_absolute() else os.path.relpath(given, start)
 
 

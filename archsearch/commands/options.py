@@ -1,6 +1,5 @@
 """What a user may say beside the space."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +9,7 @@ from typing import Any, Literal
 from archsearch.errors import Refused
 from archsearch.execution import Slot
 from archsearch.execution.slots import GPUS_WORD
+from archsearch.records import MOST_HOURS
 from archsearch.schedule import amounts
 from archsearch.space import SearchSpace
 from archsearch.space.execution_words import Execution
@@ -75,8 +75,8 @@ class Options:
         if self.trials is not None and (not isinstance(self.trials, int) or self.trials < 1):
             raise Refused(f"trials must be a whole number of at least 1, not {self.trials!r}")
         for name, value in (("hours", self.hours), ("max_gpu_hours", self.max_gpu_hours)):
-            if value is not None and not _is_positive(value):
-                raise Refused(f"{name} must be a number above 0, not {value!r}")
+            if value is not None and not _is_hours(value):
+                raise Refused(f"{name} must be a number above 0 and at most {MOST_HOURS:,}, not {value!r}")
         if self.new and self.continue_:
             raise Refused("--new begins another search, --continue goes on with one: give one of them")
         if self.tracking not in ("now", "later"):
@@ -140,5 +140,5 @@ def memory_bytes(amount: float | str) -> int:
         raise Refused(f"--min-free-gpu-memory {amount}: {error}") from None
 
 
-def _is_positive(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value) and value > 0
+def _is_hours(value: Any) -> bool:
+    return isinstance(value, int | float) and 0 < value <= MOST_HOURS

@@ -197,8 +197,7 @@ def _worked_on(
         if outcome is Outcome.HOURS_REACHED:
             none = [] if count_ended(work.record) > done else [none_ended(work.record)]
             return conclude(work, outcome, mirror, [reason, *none], bound.name)
-        notes = [reason] if reason else why_fewer(work.record, search.exhausted)
-        return conclude(work, outcome, mirror, notes)
+        return conclude(work, outcome, mirror, [reason] if reason else [])
     except BaseException as error:
         pool.close()
         work.abandon(mirror, error)

@@ -66,8 +66,9 @@ class Turn:
             self.is_waiting = True
         while True:
             bound = self.bounds.nearest
-            if bound.seconds_left <= 0:
+            left = bound.seconds_left  # once: the clock goes on
+            if left <= 0:
                 raise SearchSkipped(place.id, f"{taken}; waited for in vain: {bound.reached}")
-            time.sleep(min(POLL_SECONDS, bound.seconds_left))
+            time.sleep(min(POLL_SECONDS, left))
             if not place.is_held:
                 return

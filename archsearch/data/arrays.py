@@ -15,6 +15,7 @@ from archsearch.data.dataset import Samples
 from archsearch.data.loaded import Loaded, in_blocks, needs_streaming
 from archsearch.data.shapes import SHAPES
 from archsearch.errors import DataError, Refused
+from archsearch.home import expanded
 from archsearch.space.data_words import PARTS, Data, Part
 from archsearch.usercode import describe_error, load_object
 
@@ -184,7 +185,7 @@ def _mapping(returned: Any, where: str) -> dict[str, Array]:
 
 
 def _archive(data: Data, folder: Path) -> tuple[Path, str]:
-    path = folder / Path(str(data.npz)).expanduser()
+    path = folder / expanded(str(data.npz))
     where = f"data: npz: {data.npz}"
     if not path.is_file():
         raise DataError(f"{where}: no such file")

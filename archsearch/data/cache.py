@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from archsearch.data.loaded import digest_of, needs_streaming
 from archsearch.errors import DataError
-from archsearch.home import ensure_home
+from archsearch.home import ensure_home, expanded
 
 Pixels = NDArray[np.uint8]
 
@@ -77,9 +77,9 @@ def cache_folder() -> Path:
     """``$ARCHSEARCH_CACHE``, else ``archsearch`` in ``$XDG_CACHE_HOME``, else in ``~/.cache``."""
     own = os.environ.get("ARCHSEARCH_CACHE")
     if own:
-        return Path(own).expanduser()
+        return Path(expanded(own))
     ensure_home()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "archsearch"
+    return Path(expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache")) / "archsearch"
 
 
 def cached(key: Any, shape: tuple[int, int, int], decode: Callable[[], Iterator[Decoded]]) -> Cached:

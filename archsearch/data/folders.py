@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archsearch.errors import DataError
+from archsearch.home import expanded
 from archsearch.space.data_words import PARTS, Data, Part
 
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
@@ -69,7 +70,7 @@ def list_folder(data: Data, folder: Path) -> ImageFolder:
         If the folder is not there, or is not laid out as splits of class folders or as class folders.
     """
     assert data.image_folder is not None
-    root, name = folder / Path(data.image_folder).expanduser(), data.image_folder
+    root, name = folder / expanded(data.image_folder), data.image_folder
     try:
         tops, loose = _subfolders(root), _files_of(root)
         parts = _parts(tops, name)

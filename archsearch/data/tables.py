@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from archsearch.data.dataset import Samples
 from archsearch.data.loaded import Loaded
 from archsearch.errors import DataError
+from archsearch.home import expanded
 from archsearch.space.data_words import Data
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def load_table(data: Data, folder: Path) -> Loaded:
         If there is no such file or column, if rows have more fields than the header, if a feature is no
         number, or if values are missing.
     """
-    path, where = folder / Path(data.origin).expanduser(), f"data: {data.kind}: {data.origin}"
+    path, where = folder / expanded(data.origin), f"data: {data.kind}: {data.origin}"
     if not path.is_file():
         raise DataError(f"{where}: no such file")
     frame = _read(data, path, where)

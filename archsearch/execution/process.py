@@ -136,6 +136,9 @@ class WorkerProcess:
             if message is None:
                 return
             self._silent_seconds = 0.0
+            if isinstance(message, NoGpu) and self._setup.gpus_asked and self._has_been_ready:
+                yield from self._failed_start("its GPU is there no longer")
+                return
             require_well(message, self._setup)
             if isinstance(message, Ready):
                 self.ready = self._has_been_ready = True

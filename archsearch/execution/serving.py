@@ -27,11 +27,13 @@ def serve(setup: Setup, inbox: Inbox, send: Callable[[Message], None]) -> None:
     from archsearch.training import train
     from archsearch.training.devices import accelerators
 
+    dataset = load(setup.data, setup.folder)
+    # Afterwards: to be asked, TensorFlow makes itself ready, and then takes no settings from the user's code.
     if not accelerators():
         send(NoGpu())
-    dataset = load(setup.data, setup.folder)
     send(Ready() if dataset.fingerprint == setup.fingerprint else OtherData())
-    while isinstance(training := inbox.get(), Training):
+    while (training := inbox.get()) is not None:
+        assert isinstance(training, Training)
         ask = _asking(training.trial, inbox, send)
         arguments = setup.arguments.get(training.architecture.family, {})
         try:

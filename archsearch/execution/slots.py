@@ -116,7 +116,7 @@ def _with_free_memory(found: Sequence[Gpu], wanted: int | str, least: int) -> tu
     if 0 < count <= len(known):
         return tuple(sorted(known, key=known.__getitem__, reverse=True)[:count])
     few = f"only {len(known)} of the {count} GPUs asked for have" if known else "no GPU has"
-    sizes = ", ".join(f"{gpu.name} {_free(size)}" for gpu, size in free.items())
+    sizes = ", ".join(f"{gpu.name} {_free(gpu, size)}" for gpu, size in free.items())
     told = f"--min-free-gpu-memory {least / 1e9:g} GB: {few} so much free; {_what_is_here(found, sizes)}"
     enough = [gpu for gpu, size in free.items() if size is not None and (total_bytes(gpu) or 0) >= least]
     if len(enough) >= max(1, count):
@@ -124,8 +124,12 @@ def _with_free_memory(found: Sequence[Gpu], wanted: int | str, least: int) -> tu
     raise Refused(f"{told}; ask for less")
 
 
-def _free(size: int | None) -> str:
-    return "(nvidia-smi does not say)" if size is None else f"{size / 1e9:.1f} GB"
+def _free(gpu: Gpu, size: int | None) -> str:
+    """Free memory beside all of it: the driver keeps some, so that all of it is never free."""
+    if size is None:
+        return "(nvidia-smi does not say)"
+    whole = total_bytes(gpu)
+    return f"{size / 1e9:.1f} GB" + ("" if whole is None else f" of {whole / 1e9:.1f} GB")
 
 
 def _what_is_here(found: Sequence[Gpu], names: str = "") -> str:

@@ -7,7 +7,9 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, ValidationInfo
 
-from archsearch.errors import SpaceError
+from archsearch.errors import Refused, SpaceError
+from archsearch.home import expanded
+from archsearch.records import MOST_HOURS
 from archsearch.resources import bundled_spaces
 from archsearch.schedule.amounts import memory_bytes
 from archsearch.schedule.expression import parse
@@ -65,6 +67,13 @@ def _number(value: Any) -> Any:
     return value
 
 
+def _at_home(text: str) -> str:
+    try:
+        return expanded(text)
+    except Refused as error:
+        raise ValueError(str(error)) from None
+
+
 def _space(word: str, info: ValidationInfo) -> str:
     space = located_space(word, _beside(info).folder)
     if Path(space).is_dir():
@@ -105,10 +114,10 @@ def _moment(text: str, info: ValidationInfo) -> str:
 
 
 def _store(text: str, info: ValidationInfo) -> str:
-    store = _beside(info).folder / Path(text).expanduser()
+    store = _beside(info).folder / text
     if store.is_file():
         raise ValueError(f"a file, no folder: {store}")
-    return text
+    return str(store)
 
 
 def _memory(text: str) -> str:
@@ -123,13 +132,13 @@ MEANT = "a file of jobs is a mapping with the word 'jobs:', a search space one o
 
 Name = Annotated[str, AfterValidator(_job_name)]
 Text = Annotated[str, Field(min_length=1)]
-Amount = Annotated[float, Field(gt=0)]
+Hours = Annotated[float, Field(gt=0, le=MOST_HOURS)]
 Number = Annotated[int, Field(ge=0), BeforeValidator(_number)]
-Space = Annotated[str, Field(min_length=1), AfterValidator(_space)]
+Space = Annotated[str, Field(min_length=1), AfterValidator(_at_home), AfterValidator(_space)]
 Time = Annotated[str, AfterValidator(_time)]
 Moment = Annotated[str, BeforeValidator(_in_quotes), AfterValidator(_moment)]
 Memory = Annotated[str, AfterValidator(_memory)]
-Folder = Annotated[str, Field(min_length=1), AfterValidator(_store)]
+Folder = Annotated[str, Field(min_length=1), AfterValidator(_at_home), AfterValidator(_store)]
 
 
 class JobWords(Words):
@@ -137,9 +146,9 @@ class JobWords(Words):
 
     space: Space = Field(description="A space's file, or the name of a bundled space.")
     at: Time | None = Field(default=None, description="When it starts, as a cron expression.")
-    hours: Amount | None = Field(default=None, description="Of each start.")
+    hours: Hours | None = Field(default=None, description="Of each start.")
     until: Moment | None = Field(default=None, description="As archsearch run --until takes it.")
-    max_gpu_hours: Amount | None = Field(default=None, description="Of each start.")
+    max_gpu_hours: Hours | None = Field(default=None, description="Of each start.")
     gpus: Number | None = Field(default=None, description="GPUs to use, and to ask for.")
     min_free_gpu_memory: Memory | None = Field(
         default=None, description="Of each GPU; as archsearch run --min-free-gpu-memory takes it."
@@ -220,11 +229,11 @@ def located_space(word: str, folder: Path) -> str:
     Parameters
     ----------
     word : str
-        As the user names it.
+        As the user names it, or the shell that has put a home folder in place of its ``~``.
     folder : Path
         Absolute: from where a relative path starts.
     """
-    path = folder / Path(word).expanduser()
+    path = folder / word
     return word if word in bundled_spaces() and not path.is_file() else str(path)
 
 
@@ -236,7 +245,7 @@ def _checked(document: Document, model: type[_Model], beside: _Beside | None) ->
 
 
 def _job(name: str, said: JobWords, folder: Path) -> Job:
-    job = Job(name, said.space, folder, store=folder / Path(said.store or "mlruns").expanduser())
+    job = Job(name, said.space, folder, store=folder / (said.store or "mlruns"))
     return replace(job, **said.model_dump(exclude={"space", "store"}))
 
 

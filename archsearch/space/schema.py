@@ -12,6 +12,7 @@ from pydantic import Field, PrivateAttr, ValidationError, field_validator, model
 
 from archsearch.architecture import AnyArchitecture, Architecture
 from archsearch.errors import SpaceError
+from archsearch.records import MOST_HOURS
 from archsearch.space.data_words import Data, Source
 from archsearch.space.document import Document, Location, read_document
 from archsearch.space.execution_words import Execution
@@ -29,10 +30,16 @@ class SearchWords(Words):
         default=None, ge=1, description="Trials in all; by default the named ones and 20 per family."
     )
     hours: float | None = Field(
-        default=None, gt=0, description="Hours of search in all, counted over resumes; no limit if left out."
+        default=None,
+        gt=0,
+        le=MOST_HOURS,
+        description="Hours of search in all, counted over resumes; no limit if left out.",
     )
     gpu_hours: float | None = Field(
-        default=None, gt=0, description="The same in hours times GPUs in use; no limit if left out."
+        default=None,
+        gt=0,
+        le=MOST_HOURS,
+        description="The same in hours times GPUs in use; no limit if left out.",
     )
     seed: int = Field(default=0, ge=0, lt=2**31, description="Seed of the sampler and of trainings.")
     sampler: Literal["tpe", "random", "grid", "cma-es", "none"] = Field(

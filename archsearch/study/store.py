@@ -4,6 +4,7 @@
 
     mlruns/
         .gitignore
+        logs/                   what jobs of cron print; made before archsearch starts
         mlflow.db               MLflow's tracking store
         artifacts/              MLflow's artifacts
         searches/digits-1f0c2a9b/
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from archsearch.space import Edit, SearchSpace
 
 RECORD = "record.sqlite"
+
+# What archsearch itself may have made in a store before the store has its rules for git.
+_OWN = {"logs", "searches", "artifacts", "mlflow.db"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +141,7 @@ class Store:
         return self.path / "artifacts"
 
     def prepare(self) -> None:
-        """Make the folder, if it is not there; one with nothing in it yet gets rules: git is to ignore it.
+        """Make the folder, if it is not there; one with nothing foreign in it gets rules: git is to ignore it.
 
         Raises
         ------
@@ -147,7 +151,8 @@ class Store:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            if not any(self.path.iterdir()):  # else the rules would hide what somebody has in it
+            # Else the rules would hide what somebody has in it; rules that are there stay as they are.
+            if all(path.name in _OWN for path in self.path.iterdir()):
                 shutil.copyfile(bundled("mlruns.gitignore"), self.path / ".gitignore")
             (self.path / "searches").mkdir(exist_ok=True)
         except OSError as error:

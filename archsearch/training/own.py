@@ -53,9 +53,10 @@ class OwnTraining:
             if recipe.schedule == "plateau":
                 network.learning_rate = recipe.learning_rate * PLATEAU_FACTOR ** reductions(watch.epochs)
             self._train_epoch(network, watch)
-            is_last = watch.has_ended or len(watch.epochs) == recipe.epochs
-            if not is_last and watch.epochs[-1].seconds >= self._seconds:
-                self._checkpoint(network, watch)
+            if watch.epochs[-1].seconds >= self._seconds:
+                watch.hear()  # beside so long an epoch that takes no time
+                if not watch.has_ended and len(watch.epochs) < recipe.epochs:
+                    self._checkpoint(network, watch)
         watch.hear()
 
     def save(self, weights: list[Any], path: Path) -> None:

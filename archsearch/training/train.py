@@ -147,6 +147,7 @@ def _run(subject: Trainable, watch: Watch, path: Path) -> TrainingRun:
         if watch.status.has_result:
             model = _saved(subject, watch, path).name
     except (Exception, SystemExit) as error:  # the user's code may call sys.exit
+        watch.hear()  # nobody else may take the answer for theirs
         if isinstance(error, OSError) and is_full(error):
             raise  # the disk's fault, not the architecture's: not an outcome to record
         watch.fail(error)

@@ -98,6 +98,7 @@ class Watch:
             self.best_epoch, self.best = record.epoch, best
         self.epochs.append(record)
         self._unheard = self._on_epoch(record)
+        self._end_if_due(record)
 
     def hear(self, seconds: float | None = None) -> None:
         """Wait for what is to follow the last epoch, `seconds` at most, or as long as it takes."""
@@ -108,7 +109,8 @@ class Watch:
         except TimeoutError:
             return
         self._unheard = None
-        self._end_if_due(self.epochs[-1], told)
+        if told and not self.has_ended:
+            self.status, self.reason, self.has_ended = told.status, told.reason, True
 
     @contextmanager
     def meanwhile(self) -> Iterator[None]:
@@ -118,7 +120,7 @@ class Watch:
         """
         try:
             yield
-        except Exception:
+        except (Exception, SystemExit):
             self.hear()
             if not self.has_ended:
                 raise
@@ -148,7 +150,8 @@ class Watch:
             environment=environment,
         )
 
-    def _end_if_due(self, record: EpochRecord, told: Ending | None) -> None:
+    def _end_if_due(self, record: EpochRecord) -> None:
+        """End the training where its losses say so, whatever the answer to this epoch."""
         patience = self._recipe.patience
         since_best = record.epoch - (self.best_epoch or 0)
         if not record.is_finite:
@@ -156,8 +159,6 @@ class Watch:
             self.reason = f"a loss is no finite number at epoch {record.epoch} ({_losses(record)})"
         elif patience is not None and since_best >= patience and record.epoch < self._recipe.epochs:
             self.early_stopped = True  # before pruning: what is trained to its end is kept, however bad
-        elif told:
-            self.status, self.reason = told.status, told.reason
         else:
             return
         self.has_ended = True

@@ -51,6 +51,22 @@ def test_a_training_ends_as_it_is_told_and_the_next_one_starts(here):
     assert answered(here, 1)[1][0].run.status is Status.COMPLETED
 
 
+def test_answers_that_come_later_than_the_next_epoch_are_those_of_their_training(here):
+    pruned = Ending(Status.PRUNED, "worse than others")
+
+    def slow(event):
+        time.sleep(0.3)
+        return pruned if (event.trial, event.epoch.epoch) == (0, 2) else None
+
+    here.submit(training(0, epochs=20))
+    epochs, (ended,) = answered(here, 1, ending=slow)
+    assert (ended.run.status, len(ended.run.epochs), len(epochs)) == (Status.PRUNED, 2, 2)
+    here.submit(training(1, epochs=2, seeds=(3, 4)))
+    epochs, ended = answered(here, 2, ending=slow)
+    assert [event.run.status for event in ended] == [Status.COMPLETED] * 2
+    assert [(event.seed, event.epoch.epoch) for event in epochs] == [(3, 1), (3, 2), (4, 1), (4, 2)]
+
+
 def test_closing_in_the_middle_of_a_training_takes_less_than_a_second_and_leaves_no_thread(here):
     here.submit(training(0, epochs=1000))
     (epoch,) = events(here, lambda seen: seen)

@@ -55,6 +55,14 @@ def test_a_folder_with_something_else_in_it_is_not_hidden_from_git(tmp_path):
     assert (tmp_path / "empty" / ".gitignore").is_file()
 
 
+def test_a_folder_with_nothing_but_the_logs_of_jobs_is_hidden_from_git(tmp_path):
+    """cron's line makes them before archsearch starts."""
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "nightly.log").touch()
+    Store(tmp_path).prepare()
+    assert (tmp_path / ".gitignore").is_file()
+
+
 def test_a_store_that_can_not_be_made_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="can't be written"):

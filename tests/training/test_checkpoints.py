@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from answers import at_once
+from answers import at_once, late
 
 from archsearch.architecture import Architecture, DenseBlock
 from archsearch.records import Ending, Recipe, Status, Training
@@ -23,9 +23,9 @@ class Cut(BaseException):
     """The end of a process."""
 
 
-def trained(digits, models, on_epoch=lambda *_: None, recipe=RECIPE, seconds=0.0):
+def trained(digits, models, on_epoch=lambda *_: None, recipe=RECIPE, seconds=0.0, answered=at_once):
     training = Training(0, NETWORK, recipe, (2,))
-    (run,) = train(training, digits, at_once(on_epoch), models, Path(), checkpoint_seconds=seconds)
+    (run,) = train(training, digits, answered(on_epoch), models, Path(), checkpoint_seconds=seconds)
     return run
 
 
@@ -99,6 +99,15 @@ def test_answers_to_epochs_that_are_told_again_are_obeyed(digits, tmp_path):
 
     run = trained(digits, tmp_path, prunes)
     assert (run.status, len(run.epochs), len(told)) == (Status.PRUNED, 4, 4)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_training_of_long_epochs_that_diverges_at_once_has_diverged_however_late_the_answer(
+    digits, tmp_path
+):
+    hopeless = Recipe(12, 64, "sgd", 1e20, None)
+    run = trained(digits, tmp_path, recipe=hopeless, answered=late)
+    assert (run.status, len(run.epochs)) == (Status.DIVERGED, 1), run.reason
     assert list(tmp_path.iterdir()) == []
 
 

@@ -225,3 +225,17 @@ def test_what_fails_after_the_epoch_that_was_the_last_is_no_failure(
     monkeypatch.setattr(network.Network, "train_epoch", fails_at_three)
     run = trained(digits, tmp_path, told_at(ending, Status.STOPPED), answered=late, epochs=9)
     assert (run.status, len(run.epochs)) == (status, 2)
+
+
+def test_a_seed_after_one_that_ended_late_is_trained_as_ever(digits, tmp_path):
+    training = Training(0, SMALL, dataclasses.replace(RECIPE, epochs=4), (5, 6))
+
+    def first_ends_at_two(seed, epoch):
+        return Ending(Status.STOPPED, "settled") if (seed, epoch.epoch) == (5, 2) else None
+
+    prompt, tardy = (
+        list(train(training, digits, answered(first_ends_at_two), tmp_path / answered.__name__, Path()))
+        for answered in (at_once, late)
+    )
+    assert [len(run.epochs) for run in tardy] == [2, 4]
+    assert list(map(curves, tardy)) == list(map(curves, prompt))
