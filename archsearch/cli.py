@@ -546,12 +546,13 @@ def init(folder: Path | None, output: Path) -> None:
       archsearch init
     """
     from archsearch.commands.init import write_starter
+    from archsearch.home import expanded
 
     if folder is None and sys.stdin.isatty():
         answer = click.prompt(
             "Folder of images (empty: the bundled digits)", default="", show_default=False, err=True
         )
-        folder = Path(answer) if answer else None
+        folder = Path(expanded(answer)) if answer else None
     write_starter(folder, output)
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from archsearch.data.cache import cache_folder
+from archsearch.errors import Refused
+from archsearch.home import expanded
 from archsearch.tracking.server import prepare_mlflow
 
 TEMPORARY = Path(tempfile.gettempdir())
@@ -26,6 +28,21 @@ def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_mlflow_finds_a_home() -> None:
     prepare_mlflow()
     assert Path.home() == TEMPORARY
+
+
+@pytest.mark.usefixtures("homeless")
+@pytest.mark.parametrize("path", ["~/photos", "~", "~nobody-of-this-name/photos"])
+def test_a_path_from_a_home_that_is_not_there_is_refused(path: str) -> None:
+    with pytest.raises(Refused, match=f"{path}: no home folder is known of '~"):
+        expanded(path)
+
+
+def test_a_path_that_starts_elsewhere_stays_as_it_is() -> None:
+    assert [expanded(path) for path in ("./digits", "a~b/c", "/data/~me")] == [
+        "./digits",
+        "a~b/c",
+        "/data/~me",
+    ]
 
 
 @pytest.mark.usefixtures("homeless")

@@ -197,7 +197,8 @@ def _worked_on(
         if outcome is Outcome.HOURS_REACHED:
             none = [] if count_ended(work.record) > done else [none_ended(work.record)]
             return conclude(work, outcome, mirror, [reason, *none], bound.name)
-        return conclude(work, outcome, mirror, [reason] if reason else [])
+        notes = why_fewer(work.record, search.exhausted) if outcome is Outcome.ALL_FAILED else [reason]
+        return conclude(work, outcome, mirror, list(filter(None, notes)))
     except BaseException as error:
         pool.close()
         work.abandon(mirror, error)

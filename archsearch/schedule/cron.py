@@ -14,7 +14,8 @@ LONGEST_COMMAND = 998
 # Of flock, where the last start still runs: no exit code of archsearch.
 SKIPPED = 98
 
-# What another process holds here are the GPUs: of a search that one holds, --if-locked skip makes 0.
+# --if-locked skip makes 0 of a search that is held when it starts. What is left are GPUs that others use, and
+# a search that another process has taken over meanwhile.
 BUSY = int(ExitCode.LOCKED)
 
 # As archsearch logs what is no event; date fills in the time.
@@ -55,8 +56,8 @@ def block(job: Job) -> str:
 # -E: the exit code that says so; -o: what a search leaves behind that was killed does not count as running.
 # --if-locked skip: nor while somebody runs the same search by hand or on another machine.
 # {logged} gets longer with each start; have logrotate rotate it, or delete it.
-# echo: a failure is one line that cron mails to you, or to the MAILTO= above. {BUSY} is none: the search has
-# left the GPUs to others, and says so in the log. \\%: to cron, "%" ends a line.
+# echo: a failure is one line that cron mails to you, or to the MAILTO= above. {BUSY} is none: others
+# use the GPUs, or another process has taken over the search, as the log says. \\%: to cron, "%" ends a line.
 {job.at} {command(job)}
 {ends(job.name)}
 """

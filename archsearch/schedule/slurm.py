@@ -2,14 +2,22 @@
 
 import shlex
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from textwrap import indent
+from zoneinfo import ZoneInfo
 
 from archsearch.errors import ExitCode
 from archsearch.schedule.job import File, Job, program
+from archsearch.schedule.moments import read
 from archsearch.schedule.needs import REPORT_MINUTES, needs_of
+from archsearch.schedule.spans import DAY_SECONDS
 
 # What is interrupted so often has a time limit in which it gets nowhere, or a disk that stays full.
 MOST_RESTARTS = 100
+
+# So long before the time of --until a start is too late: the search itself takes a moment to begin, and past
+# that time it would take it for the next day's.
+LATE_SECONDS = 60
 
 
 def render(jobs: Sequence[Job]) -> tuple[File, ...]:
@@ -139,8 +147,42 @@ cd {shlex.quote(str(job.folder))} || exit {ExitCode.REFUSED:d}
 search=({lines.strip()}
 )
 restarts={0 if job.until else MOST_RESTARTS}
-{_ONCE if job.until else ""}"""
+{_ONCE if job.until else ""}\
+{_in_time(job.until) if job.at and job.until else ""}"""
 
+
+def _in_time(until: str) -> str:
+    """What ends a job that has waited in the queue past the time of ``--until``.
+
+    That time has passed if from when the job was submitted to the next such time there is more than a day.
+    """
+    said = read(until)
+    clock = timedelta(hours=said.clock.hour, minutes=said.clock.minute, seconds=said.clock.second)
+    zone = ""
+    if isinstance(said.zone, ZoneInfo):
+        zone = f"TZ={said.zone.key} "
+    elif said.zone is not None:
+        zone, clock = "TZ=UTC0 ", clock - (said.zone.utcoffset(None) or timedelta())
+    last = round(clock.total_seconds() - LATE_SECONDS) % DAY_SECONDS
+    return f"""\
+# A job that gets its node after the time of --until would train to that of the next day. It is such a job if
+# more than a day lies between its submission and the next such time (less a minute, for archsearch to begin).
+submitted=$(SLURM_TIME_FORMAT=standard squeue --noheader --format=%V --jobs="$SLURM_JOB_ID" | head -n 1)
+submitted=$(date --date="${{submitted:-unknown}}" +%s)
+read -r now hour minute second < <({zone}date '+%s %-H %-M %-S')
+left=$((({last} - hour * 3600 - minute * 60 - second + {DAY_SECONDS}) % {DAY_SECONDS}))
+if [[ $submitted ]] && ((now - submitted + left > {DAY_SECONDS})); then
+    date -u +'{_TOO_LATE % until}' >&2
+    exit 0
+fi
+"""
+
+
+# As archsearch logs what is no event; date fills in the time.
+_TOO_LATE = (
+    '{"event": "note", "time": "%%FT%%TZ", "search": null, '
+    '"message": "too late for --until %s: left to the next start"}'
+)
 
 _ONCE = """\
 # After the time of --until, another start, as where its node has failed, would go on to that of the next day.

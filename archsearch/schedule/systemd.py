@@ -60,7 +60,7 @@ KillSignal=SIGTERM
 KillMode=mixed
 # Then SIGKILL; nothing that was recorded is lost by it.
 TimeoutStopSec=30
-# A search that was stopped has not failed, nor one that left the GPUs to others.
+# A search that was stopped has not failed, nor one that others use the GPUs of, or have taken over.
 SuccessExitStatus={ExitCode.INTERRUPTED:d} {ExitCode.LOCKED:d}
 {restart}\
 # A worker that the kernel kills for its memory is one failed trial; without this all would be stopped.
@@ -73,8 +73,8 @@ Nice=10
 
 _RESTART = """\
 # What was killed, or interrupted (75: a signal, a full disk), goes on by itself. Every other exit code has a
-# reason that stays, and a start more would not help, or (99: others use the GPUs) is left to the timer's next
-# start. 5 minutes: no hurry where a disk has to be tidied up.
+# reason that stays, and a start more would not help, or (99: others use the GPUs, or have taken the search
+# over) is left to the timer's next start. 5 minutes: no hurry where a disk has to be tidied up.
 Restart=on-abnormal
 RestartForceExitStatus=75
 RestartSec=5min

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 RECORD = "record.sqlite"
 
-# What archsearch itself may have made in a store before the store has its rules for git.
-_OWN = {"logs", "searches", "artifacts", "mlflow.db"}
+# Of jobs of cron (`archsearch.schedule.cron`): made before archsearch starts, and so before the store is.
+LOGS = "logs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ class Store:
         return self.path / "artifacts"
 
     def prepare(self) -> None:
-        """Make the folder, if it is not there; one with nothing foreign in it gets rules: git is to ignore it.
+        """Make the folder, if it is not there; one with nothing of others in it gets rules for git.
 
         Raises
         ------
@@ -151,8 +151,8 @@ class Store:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            # Else the rules would hide what somebody has in it; rules that are there stay as they are.
-            if all(path.name in _OWN for path in self.path.iterdir()):
+            # Else the rules would hide what somebody has in it.
+            if all(path.name == LOGS for path in self.path.iterdir()):
                 shutil.copyfile(bundled("mlruns.gitignore"), self.path / ".gitignore")
             (self.path / "searches").mkdir(exist_ok=True)
         except OSError as error:

@@ -71,6 +71,10 @@ def test_a_space_that_is_no_file_is_refused_and_bundled_ones_are_named() -> None
         (("run", "digits", "--workers", "-1"), "give a whole number, 0 or more, or auto, not '-1'."),
         (("run", "digits", "--trials", "0"), "give a whole number of at least 1, not '0'."),
         (("run", "digits", "--hours", "abc"), "give a number of hours above 0, such as 2 or 0.5, not 'abc'."),
+        (
+            ("run", "digits", "--hours", "1e308"),
+            "'--hours': give at most 87,600 hours, ten years, not '1e308'.",
+        ),
         (("run", "digits", "--hours", "nan"), "'--hours': give a number of hours above 0"),
         (("run", "digits", "--max-gpu-hours", "0"), "'--max-gpu-hours': give a number of hours above 0"),
         (("skip", "digits", "x"), "give a trial's number, such as 3, not 'x'."),

@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from archsearch.commands.bounds import Bounds, RunBounds, nearest
+from archsearch.commands.bounds import Bound, Bounds, RunBounds, nearest
 from archsearch.commands.options import Options, memory_bytes
-from archsearch.errors import Refused
-from archsearch.study import Session
+from archsearch.commands.turn import Taken, Turn
+from archsearch.errors import Refused, SearchSkipped
+from archsearch.study import Place, Session
 
 HOUR = 3_600.0
 
@@ -98,6 +99,24 @@ def test_amounts_of_memory_have_units(amount, expected):
 def test_what_is_no_amount_of_memory_is_refused_with_what_is_meant(amount):
     with pytest.raises(Refused, match=r"--min-free-gpu-memory .*no amount of memory; meant is .*10⁹ bytes"):
         Options(min_free_gpu_memory=amount)
+
+
+@pytest.mark.parametrize("hours", [0, -1.0, float("nan"), float("inf"), 1e308, 10**400, "2"])
+def test_hours_that_nobody_means_are_refused(hours):
+    with pytest.raises(Refused, match="hours must be a number above 0 and at most 87,600, not "):
+        Options(max_gpu_hours=hours)
+
+
+def test_a_bound_that_is_reached_while_it_is_looked_at_ends_the_waiting(tmp_path, monkeypatch):
+    clock = iter([0.0, 0.0, 3.0, 3.0])  # what is left is asked at 0 s and, were it asked again, at 3 s
+    bound = Bound("--hours", 1.0, "is used up", "", lambda: next(clock))
+    slept = []
+    monkeypatch.setattr(RunBounds, "nearest", bound)
+    monkeypatch.setattr(time, "sleep", slept.append)
+    monkeypatch.setattr(Place, "is_held", True)
+    with pytest.raises(SearchSkipped, match="waited for in vain: is used up"):
+        Turn("wait", RunBounds(), is_waiting=True).wait(Place(tmp_path), Taken("held"))
+    assert slept == [1.0, 1.0]
 
 
 def test_a_word_for_if_locked_that_is_none_is_refused():

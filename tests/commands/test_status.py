@@ -18,7 +18,7 @@ from steered import at_work
 
 from archsearch.cli import main
 from archsearch.commands.bounds import Bound
-from archsearch.commands.ends import why_ended
+from archsearch.commands.ends import why_ended, why_fewer
 from archsearch.commands.standing import STATES, State, look
 from archsearch.records import Status, TrainingRun
 from archsearch.study import Outcome, Place, Record, Search, Store
@@ -155,6 +155,16 @@ def test_a_search_of_a_space_that_holds_nothing_more_records_why_it_has_fewer_tr
         reason = why_ended(ended, record, outcome, Bound())
         record.end_session(outcome, 0.0, reason)
         assert record.sessions()[-1].reason == "dense: nothing new was found; 2 of 20 trials"
+
+
+def test_why_a_search_has_fewer_trials_is_told_without_its_curves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with recorded(tmp_path, space()) as record:
+        record.begin_session("archsearch run made-up.yaml", 1, 3)
+        end(record, 0, "")
+        monkeypatch.setattr(Record, "snapshot", None)
+        assert why_fewer(record, {}) == ["nothing new is left to try; 1 of 3 trials"]
 
 
 def test_only_the_searches_named_count(store: Store) -> None:

@@ -103,9 +103,16 @@ def test_a_search_is_waited_for_until_it_is_free_and_needs_no_gpu_if_it_is_compl
 
 @pytest.mark.usefixtures("release")
 @pytest.mark.parametrize("bound", ["--hours", "--until"])
-def test_the_bounds_of_a_start_bound_its_waiting(bound: str) -> None:
-    until = (datetime.now(UTC) + timedelta(seconds=4)).isoformat(timespec="seconds")
-    value = {"--hours": "0.0003", "--until": until}[bound]
+def test_the_bounds_of_a_start_bound_its_waiting(bound: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def said(message: str) -> None:
+        say(message)
+        wall, clock = time.time, time.monotonic
+        monkeypatch.setattr(time, "time", lambda: wall() + 2 * 3600)
+        monkeypatch.setattr(time, "monotonic", lambda: clock() + 2 * 3600)
+
+    monkeypatch.setattr(turn, "say", said)  # two hours pass once it waits, on a slow machine not before
+    until = (datetime.now(UTC) + timedelta(hours=1)).isoformat(timespec="seconds")
+    value = {"--hours": "1", "--until": until}[bound]
     result = invoke("run", "tiny.yaml", "--if-locked", "wait", bound, value, "--json")
     assert (result.exit_code, json.loads(result.stdout)["status"]) == (0, "locked")
     assert re.search(rf"waited for in vain: .*{bound}", result.stderr)

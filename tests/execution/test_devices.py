@@ -212,7 +212,8 @@ def test_only_gpus_with_enough_free_memory_are_used_and_those_with_most_first(nv
         (
             "all",
             40,
-            r"40 GB: no GPU has so much free; found here: GPU 0 4\.2 GB, GPU 1 31\.5 GB; come again when",
+            r"40 GB: no GPU has so much free; found here: GPU 0 4\.2 GB of 42\.9 GB, "
+            r"GPU 1 31\.5 GB of 42\.9 GB; come again when",
         ),
         (1, 40, "40 GB: no GPU has so much free"),
         (2, 8, "8 GB: only 1 of the 2 GPUs asked for have so much free; found here: GPU 0 4"),
@@ -233,7 +234,7 @@ def test_where_others_use_too_much_of_the_gpus_another_start_may_find_them_free(
         (
             "all",
             44,
-            r"44 GB: no GPU has so much free; .* GPU 0 4\.2 GB, GPU 1 31\.5 GB; ask for less$",
+            r"44 GB: no GPU has so much free; .* GPU 0 4\.2 GB of 42\.9 GB, .* of 42\.9 GB; ask for less$",
         ),
         (3, 8, "8 GB: only 1 of the 3 GPUs asked for have so much free; .*; ask for less$"),
     ],

@@ -70,6 +70,12 @@ def test_jobs_are_read_with_paths_that_start_from_the_files_folder(tmp_path: Pat
     )
 
 
+def test_paths_of_a_job_may_start_from_a_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "there"))
+    (job,) = read("jobs: {a: {space: ~/spaces/small.yaml, store: ~/runs}}")
+    assert (job.space, job.store) == (str(tmp_path / "there/spaces/small.yaml"), tmp_path / "there/runs")
+
+
 def test_the_file_has_all_words_of_a_job() -> None:
     assert set(JobWords.model_fields) == set(Job.__dataclass_fields__) - {"name", "folder", "execution"}
 
@@ -91,6 +97,18 @@ def test_a_space_is_no_file_of_jobs() -> None:
         ("jobs:\n  a: {space: digits, store: ''}", "2:22: jobs.a.store: is empty: give it a name"),
         ("jobs:\n  a: {space: digits, hours: 0}", "2:22: jobs.a.hours: must be above 0"),
         ("jobs:\n  a: {space: digits, hours: .inf}", "2:22: jobs.a.hours: must be a finite number"),
+        (
+            "jobs:\n  a: {space: digits, hours: 1.0e+308}",
+            "2:22: jobs.a.hours: must be at most 87600",
+        ),
+        (
+            "jobs:\n  a: {space: ~nobody-of-this-name/a.yaml}",
+            "2:7: jobs.a.space: ~nobody-of-this-name/a.yaml: no ",
+        ),
+        (
+            "jobs:\n  a: {space: digits, store: ~nobody-of-this-name/runs}",
+            "2:22: jobs.a.store: ~nobody-of-this-name/runs: no home folder is known of '~nobody-of-this-name",
+        ),
         ("jobs:\n  a: {space: digits, gpus: all}", "2:22: jobs.a.gpus: must be a whole number, not 'all'"),
         ("jobs:\n  a: {space: digits, gpus: -1}", "2:22: jobs.a.gpus: must be at least 0, not -1"),
         (

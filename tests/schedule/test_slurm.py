@@ -3,7 +3,9 @@
 On a real Slurm it runs in tests/slurm; here two commands of Slurm have stand-ins, and so has the search.
 """
 
+import json
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -25,7 +27,12 @@ printf '%s\0' "$PWD" "$CUDA_VISIBLE_DEVICES" "$@" > "${0%/*}/saying" && mv "${0%
 for _ in {1..100}; do sleep 0.1; done
 """
 SCONTROL = '#!/bin/sh\necho "$@" >> "${0%/*}/requeued"\n'
-SQUEUE = '#!/bin/sh\necho "$STATE"\n'
+SQUEUE = '#!/bin/sh\ncase "$*" in *%V*) echo "$SUBMITTED";; *) echo "$STATE";; esac\n'
+# The time it says is $NOW, where that is set.
+DATE = f"""#!/bin/sh
+case "$*$NOW" in *--date*|"$*") exec {shutil.which("date")} "$@";; esac
+exec {shutil.which("date")} --date="$NOW" "$@"
+"""
 
 
 @dataclass(frozen=True)
@@ -35,11 +42,12 @@ class Ran:
     folder: str
     gpus: str
     words: list[str]
+    errors: str
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
-    for name, text in {"search": SEARCH, "scontrol": SCONTROL, "squeue": SQUEUE}.items():
+    for name, text in {"search": SEARCH, "scontrol": SCONTROL, "squeue": SQUEUE, "date": DATE}.items():
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
     monkeypatch.setattr(slurm, "program", lambda: (str(tmp_path / "search"),))
@@ -55,10 +63,10 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
             wait_for(said.is_file)
             process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=30)
-        assert not errors
+        assert not errors or "SUBMITTED" in variables
         folder, gpus, *words, _ = (said.read_text() if said.is_file() else "\0\0").split("\0")
         back = requeued.read_text().strip() if requeued.is_file() else ""
-        return Ran(process.returncode, back, folder, gpus, words)
+        return Ran(process.returncode, back, folder, gpus, words, errors)
 
     return ran
 
@@ -182,6 +190,40 @@ def test_an_element_of_an_array_with_until_trains_nothing_when_slurm_has_started
     early = job(tmp_path, until="06:00")
     again = run(early, SLURM_RESTART_COUNT="1")
     assert (again.exit_code, again.words) == (0, [])
+
+
+# A start at 22:00 UTC, when it got its node, and whether that was before the time of --until.
+@pytest.mark.parametrize(
+    ("until", "now", "is_in_time"),
+    [
+        ("06:00", "2026-11-23T05:58:00Z", True),
+        ("06:00", "2026-11-23T05:59:30Z", False),
+        ("06:00", "2026-11-23T07:00:00Z", False),
+        ("06:00", "2026-11-24T23:00:00Z", False),
+        ("22:00", "2026-11-23T21:58:00Z", True),
+        ("00:00", "2026-11-22T23:58:00Z", True),
+        ("06:00 Europe/Berlin", "2026-11-23T04:58:00Z", True),
+        ("06:00 Europe/Berlin", "2026-11-23T05:01:00Z", False),
+        ("06:00-02:30", "2026-11-23T08:28:00Z", True),
+        ("06:00-02:30", "2026-11-23T08:31:00Z", False),
+    ],
+)
+def test_a_job_that_has_waited_past_the_time_of_until_is_left_to_the_next_start(
+    tmp_path: Path, run: Callable[..., Ran], until: str, now: str, is_in_time: bool
+) -> None:
+    nightly = job(tmp_path, at="0 22 * * *", until=until)
+    ran = run(nightly, EXIT="0", TZ="UTC", SUBMITTED="2026-11-22T22:00:00", NOW=now)
+    assert (ran.exit_code, bool(ran.words)) == (0, is_in_time)
+    if not is_in_time:
+        assert json.loads(ran.errors)["message"] == f"too late for --until {until}: left to the next start"
+
+
+def test_where_slurm_does_not_say_when_a_job_was_submitted_the_search_begins(
+    tmp_path: Path, run: Callable[..., Ran]
+) -> None:
+    ran = run(job(tmp_path, at="0 22 * * *", until="06:00"), EXIT="0", SUBMITTED="")
+    assert ran.words
+    assert "unknown" in ran.errors
 
 
 def test_an_array_has_an_element_for_each_search_and_asks_for_what_the_largest_needs() -> None:

@@ -30,6 +30,7 @@ def faults(tmp_path, text):
         ("search: {trails: 3}", "3:10: search.trails: unknown word; did you mean trials?"),
         ("search: {trials: 0}", "3:10: search.trials: must be at least 1, not 0"),
         ("search: {trials: true}", "3:10: search.trials: must be a whole number, not true"),
+        ("search: {hours: 87601}", "3:10: search.hours: must be at most 87600.0, not 87601"),
         ("search: {trials: 2.5}", "3:10: search.trials: must be a whole number, not 2.5"),
         ("search: {trials: '3'}", "3:10: search.trials: must be a whole number, not '3'"),
         ("search: {seed: 2147483648}", "3:10: search.seed: must be below 2147483648, not 2147483648"),
