@@ -34,5 +34,7 @@ def expanded(text: str) -> str:
     """
     path = os.path.expanduser(text)  # noqa: PTH111 - Path's makes another word of "./digits"
     if path.startswith("~"):
-        raise Refused(f"{text}: no home folder is known of {path.split('/')[0]!r}; write the path without '~'")
+        raise Refused(
+            f"{text}: no home folder is known of {path.split('/')[0]!r}; write the path without '~'"
+        )
     return path

@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from made_up import space
 from real_command import UNTRACKED, Searched, invoke, started
 
-from archsearch.commands import turn
+from archsearch.commands import bounds, turn
 from archsearch.commands.notes import say, without_effect
 from archsearch.commands.options import Options
 from archsearch.diagnosis import Verdict
@@ -106,13 +107,12 @@ def test_a_search_is_waited_for_until_it_is_free_and_needs_no_gpu_if_it_is_compl
 def test_the_bounds_of_a_start_bound_its_waiting(bound: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def said(message: str) -> None:
         say(message)
-        wall, clock = time.time, time.monotonic
-        monkeypatch.setattr(time, "time", lambda: wall() + 2 * 3600)
-        monkeypatch.setattr(time, "monotonic", lambda: clock() + 2 * 3600)
+        later = SimpleNamespace(time=lambda: time.time() + 2 * 3600, monotonic=time.monotonic)
+        monkeypatch.setattr(bounds, "time", later)
 
-    monkeypatch.setattr(turn, "say", said)  # two hours pass once it waits, on a slow machine not before
+    monkeypatch.setattr(turn, "say", said)  # --until is past once it waits, on a slow machine not before
     until = (datetime.now(UTC) + timedelta(hours=1)).isoformat(timespec="seconds")
-    value = {"--hours": "1", "--until": until}[bound]
+    value = {"--hours": "0.0003", "--until": until}[bound]
     result = invoke("run", "tiny.yaml", "--if-locked", "wait", bound, value, "--json")
     assert (result.exit_code, json.loads(result.stdout)["status"]) == (0, "locked")
     assert re.search(rf"waited for in vain: .*{bound}", result.stderr)
