@@ -48,7 +48,7 @@ def environment(**changes: str) -> dict[str, str]:
 
 
 def run(
-    *words: str | Path, cwd: Path, timeout: float = 240, **changes: str
+    *words: str | Path, cwd: Path, timeout: float = 600, **changes: str
 ) -> subprocess.CompletedProcess[str]:
     """Run the real command to its end."""
     return subprocess.run(
@@ -120,11 +120,11 @@ def serving(words: list[str], port: int, cwd: Path) -> Iterator[str]:
         yield uri
     finally:
         os.killpg(process.pid, 15)
-        process.wait(timeout=30)
+        process.wait(timeout=120)
 
 
 def _wait_for(uri: str, process: subprocess.Popen, log: Path) -> None:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError), urllib.request.urlopen(f"{uri}/health", timeout=2):
             return

@@ -31,7 +31,7 @@ print(again.status, again.ranking.equals(result.ranking))
 def test_a_script_without_a_main_guard_gets_the_ranking_as_a_data_frame(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SCRIPT)
     words = [sys.executable, "script.py"]
-    done = subprocess.run(words, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=200)
+    done = subprocess.run(words, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["DataFrame 2 finished True", "nothing_to_do True"]
     assert (tmp_path / "reports" / "from-python.html").is_file()

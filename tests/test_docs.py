@@ -227,7 +227,7 @@ def test_every_python_example_is_python(text: str) -> None:
 def test_the_tested_python_examples_run(text: str, tmp_path: Path) -> None:
     (tmp_path / "example.py").write_text(text, encoding="utf-8")
     words = [sys.executable, "example.py"]
-    done = subprocess.run(words, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=200)
+    done = subprocess.run(words, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("finished\n")
     assert done.stdout.rstrip().endswith(".keras")

@@ -188,7 +188,7 @@ def test_a_search_ends_at_once_while_it_waits_for_a_build(word: str, folder: Pat
     words = ("run", "slow.yaml", "--json", "--workers", "1", *UNTRACKED, "--store", store, word, value)
     with started(*words, cwd=folder) as process:
         if word == "--trials":
-            deadline = time.monotonic() + 300
+            deadline = time.monotonic() + 600
             while not (folder / "building").exists():
                 assert process.poll() is None, process.communicate()
                 assert time.monotonic() < deadline
@@ -200,5 +200,5 @@ def test_a_search_ends_at_once_while_it_waits_for_a_build(word: str, folder: Pat
             assert process.returncode == 75, err
             assert json.loads(out.splitlines()[-1])["status"] == "interrupted"
         else:
-            out, err = process.communicate(timeout=300)
+            out, err = process.communicate(timeout=600)
             assert json.loads(out.splitlines()[-1])["status"] == "hours_reached", err

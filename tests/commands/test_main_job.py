@@ -222,4 +222,4 @@ def test_two_searches_can_start_at_once_in_a_fresh_store(tmp_path: Path) -> None
         (tmp_path / f"{name}.yaml").write_text(space)
         words = command("run", f"{name}.yaml", "--quiet", *IN_PROCESS)
         processes.append(subprocess.Popen(words, cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL))
-    assert [process.wait(timeout=200) for process in processes] == [0, 0]
+    assert [process.wait(timeout=600) for process in processes] == [0, 0]

@@ -28,7 +28,7 @@ def trials(folder):
 
 def wait_until_trained(number, folder, process):
     """Wait until a trial has an epoch."""
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 600
     while not any(trial.number == number and trial.runs for trial in trials(folder)):
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < deadline
@@ -40,7 +40,7 @@ def searching(folder):
     """The search at work; it is to end by itself."""
     with started("run", "tiny.yaml", "--json", "--quiet", *UNTRACKED, cwd=folder) as process:
         yield process
-        out, err = process.communicate(timeout=300)
+        out, err = process.communicate(timeout=600)
         assert process.returncode == 0, err
         assert json.loads(out.splitlines()[-1])["trials"]["skipped"] == len(trials(folder))
 

@@ -158,7 +158,7 @@ def test_a_machine_slow_to_load_mlflow_does_not_make_a_database_one_that_does_no
     )
     words = [sys.executable, "-c", script]
     done = subprocess.run(
-        words, env=environment(MLFLOW_ALLOW_FILE_STORE="true"), capture_output=True, text=True, timeout=200
+        words, env=environment(MLFLOW_ALLOW_FILE_STORE="true"), capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stderr
 

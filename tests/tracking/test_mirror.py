@@ -2,9 +2,9 @@
 
 import math
 import shutil
+import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -284,21 +284,30 @@ def test_losses_that_are_no_numbers_do_not_stop_the_mirror(tracking, search) -> 
     assert len(curve(mirror, run.info.run_id)) == 3
 
 
+# Ends as soon as some of the tables are there.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+from archsearch.tracking.mirror import _make_tables
+
+database = Path(sys.argv[1])
+draft = database.with_suffix(".unfinished")
+
+@event.listens_for(Engine, "after_cursor_execute")
+def look(*_):
+    if draft.is_file() and draft.stat().st_size > 20_000:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+_make_tables(database)
+"""
+
+
 def test_the_store_s_database_is_whole_whenever_who_makes_it_is_killed(search, tmp_path) -> None:
-    code = (
-        "import sys; from pathlib import Path; from archsearch.tracking.mirror import _make_tables; "
-        "_make_tables(Path(sys.argv[1]))"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path / "mlflow.db")], env=mlflow_environment()
-    )
-    draft, deadline = tmp_path / "mlflow.unfinished", time.monotonic() + 120
-    while not draft.is_file() or draft.stat().st_size < 20_000:  # some of its tables are there
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.kill()
-    process.wait()
+    words = [sys.executable, "-c", KILLED, str(tmp_path / "mlflow.db")]
+    assert subprocess.run(words, env=mlflow_environment()).returncode == -signal.SIGKILL
+    assert (tmp_path / "mlflow.unfinished").is_file()
     own = Tracking(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "artifacts", tmp_path / "mlflow.db")
     assert not own.database.exists()
     mirror = opened(own, search)

@@ -71,7 +71,7 @@ def test_a_model_initialised_anew_is_as_one_built_with_the_seed(architecture, au
 def test_a_further_seed_equals_the_same_seed_alone_in_a_fresh_process(tmp_path):
     together = ended_epochs((0, 1), tmp_path)
     words = [sys.executable, "-c", ALONE, str(tmp_path)]
-    done = subprocess.run(words, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(words, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     alone = json.loads(done.stdout.splitlines()[-1])
     if keras.backend.backend() == "tensorflow":
